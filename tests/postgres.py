@@ -1,0 +1,150 @@
+"""A PostgreSQL server of the tests' own, with durable settings, that can be killed and started again."""
+
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+START_SECONDS = 30
+
+
+class PostgresServer:
+    """One cluster in a new folder; it listens on 127.0.0.1 only and trusts whoever asks.
+
+    `create` makes and starts it, `start` starts it again on the same port, `stop` ends it in order, `kill` the hard way.
+    """
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def create(cls) -> "PostgresServer":
+        # Not below pytest's own folder: that is closed to the user postgres, and a socket's path may not be long.
+        folder = Path(tempfile.mkdtemp(prefix="ris-postgres-", dir="/tmp"))
+        if owner := _owner():
+            shutil.chown(folder, owner, owner)
+        server = cls(folder, _free_port())
+        server._run("initdb", "-D", str(folder / "data"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        server.start()
+        return server
+
+    def url(self, dbname: str) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{dbname}"
+
+    def start(self) -> None:
+        """Returns when the server answers queries."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_binary("postgres"), "-D", self.folder / "data", "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                **_as_owner(),
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Ends the server in order, throwing out who is connected, and removes its folder."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(START_SECONDS)
+            self._process = None
+        shutil.rmtree(self.folder)
+
+    def kill(self) -> None:
+        """Kills the postmaster and its children; what was not committed is gone, as after a power cut of the program."""
+        assert self._process is not None, "the server is not running"
+        victims = _children_of(self._process.pid)
+        self._process.kill()
+        for victim in victims:
+            _kill_if_there(victim)
+        self._process.wait()
+        self._process = None
+        # A new postmaster refuses to start while a backend of the old one still holds the shared memory.
+        while any(Path(f"/proc/{victim}").exists() for victim in victims):
+            time.sleep(0.01)
+
+    def create_database(self, name: str) -> str:
+        """Returns the new database's URL."""
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Throws out who is still connected."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with self._connect() as connection:
+            connection.execute(statement)
+
+    def _answers(self) -> bool:
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run([_binary(program), *arguments], cwd=self.folder, capture_output=True, text=True, **_as_owner())
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed:\n{done.stderr}")
+
+
+def _binary(name: str) -> Path:
+    """Of the highest version that Debian's packages installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
+    if not found:
+        raise RuntimeError("PostgreSQL is not installed: `make test` installs it")
+    return found[-1]
+
+
+def _owner() -> str | None:
+    """PostgreSQL refuses to run as root; anybody else runs it as themselves."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def _as_owner() -> dict:
+    if (owner := _owner()) is None:
+        return {}
+    return {"user": owner, "group": pwd.getpwnam(owner).pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    """Below the range that outgoing connections take theirs from, so that it is still free at a restart."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _kill_if_there(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

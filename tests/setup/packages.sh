@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs the system packages that are missing, or says the one line to type.
+#   packages.sh python VERSION   what `python -m venv` needs
+#   packages.sh tests            PostgreSQL, Chromium and a font
+set -eu
+
+missing=""
+need() { missing="$missing $1"; }
+
+case "$1" in
+python)
+    need "python$2-venv"
+    ;;
+tests)
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
+    command -v chromium >/dev/null 2>&1 || need chromium
+    test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
+    ;;
+esac
+if [ -z "$missing" ]; then exit 0; fi
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then as_root="sudo"; fi
+if ! command -v apt-get >/dev/null 2>&1 || { [ -n "$as_root" ] && ! sudo -n true 2>/dev/null; }; then
+    echo "Missing system packages. Please type this line and start again:" >&2
+    echo "  $as_root apt-get install$missing" >&2
+    exit 1
+fi
+
+echo "Installing system packages:$missing (a minute or two)"
+$as_root apt-get update -qq </dev/null
+# shellcheck disable=SC2086 # the names are words of their own
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 $missing </dev/null
