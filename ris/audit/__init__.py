@@ -1,0 +1,1 @@
+"""Who read or changed what, when and from where: written with the act itself, sealed afterwards, never altered."""

@@ -1,0 +1,28 @@
+"""What time it is, in UTC, and how the wall clock of a site is shown."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def local(moment: datetime, zone: str) -> datetime:
+    """The wall clock of an IANA zone at an aware moment."""
+    return moment.astimezone(ZoneInfo(zone))
+
+
+def from_wall_clock(moment: datetime, zone: str) -> datetime:
+    """The UTC moment of a naive wall-clock time; raises ValueError for a time that the spring change leaves out.
+
+    A time that the autumn change brings twice is taken as the first of the two.
+    """
+    tz = ZoneInfo(zone)
+    utc = moment.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    if utc.astimezone(tz).replace(tzinfo=None) != moment:
+        raise ValueError(f"{moment:%H:%M} does not exist on {moment:%Y-%m-%d}: the clocks go forward")
+    return utc

@@ -1,0 +1,65 @@
+"""The engine: SQLite that loses nothing, or PostgreSQL that waits for no one for ever."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import Session, sessionmaker
+
+
+def make_engine(url: str, key: str | None = None, *, pool_size: int = 10) -> sa.Engine:
+    """An engine for `url`; `key` (64 hexadecimal digits) encrypts an SQLite file at rest."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, key)
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=20,
+        connect_args={"options": "-c timezone=UTC -c lock_timeout=10s", "connect_timeout": 10},
+    )
+
+
+def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
+    import sqlcipher3  # noqa: PLC0415 (a PostgreSQL site need not load it)
+
+    engine = sa.create_engine(url, module=sqlcipher3, connect_args={"timeout": 10, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def on_connect(dbapi: Any, _record: object) -> None:
+        dbapi.isolation_level = None  # the driver begins nothing by itself; on_begin does
+        cursor = dbapi.cursor()
+        if key:
+            cursor.execute(f"PRAGMA key = \"x'{bytes.fromhex(key).hex()}'\"")
+        for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+            cursor.execute(f"PRAGMA {pragma}")
+        # The switch does not wait for other openers, so it is made only once in the life of the file.
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(conn: sa.Connection) -> None:
+        readonly = conn.get_execution_options().get("read_only", False)
+        # A deferred BEGIN that writes later is refused when another writer came first; IMMEDIATE waits its turn.
+        conn.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def make_sessions(engine: sa.Engine) -> sessionmaker[Session]:
+    return sessionmaker(engine, expire_on_commit=False, autoflush=False)
+
+
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def read_session(sessions: sessionmaker[Session]) -> Session:
+    """A session for queries only: on SQLite it does not queue behind writers, on PostgreSQL a write in it is an error."""
+    session = sessions()
+    bind = session.get_bind()
+    assert isinstance(bind, sa.Engine)
+    session.bind = bind.execution_options(read_only=True) if bind.dialect.name == "sqlite" else bind.execution_options(postgresql_readonly=True)
+    return session

@@ -1,0 +1,64 @@
+"""Life cycles as data: from, to, and the named requirements of each step; a refused step says what is missing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from ris.base.errors import NotAllowedNow
+
+State = TypeVar("State", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Something that must hold before a step; `text` is what a person reads when it does not."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[State]):
+    name: str
+    """The verb, as the service and the button call it."""
+    sources: frozenset[State]
+    target: State
+    requires: tuple[Requirement, ...] = ()
+
+
+def step(name: str, sources: Iterable[State], target: State, *requires: Requirement) -> Step[State]:
+    return Step(name, frozenset(sources), target, requires)
+
+
+@dataclass(frozen=True)
+class Machine(Generic[State]):
+    """All steps of one kind of thing. `what` names the thing in refusals."""
+
+    what: str
+    initial: State
+    steps: tuple[Step[State], ...]
+    by_name: dict[str, Step[State]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {s.name: s for s in self.steps})
+        if len(self.by_name) != len(self.steps):
+            raise ValueError(f"two steps of {self.what} have one name")
+
+    def why_not(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> tuple[str, ...]:
+        """Every reason why the step may not be taken now; empty when it may."""
+        wanted = self.by_name[name]
+        if current not in wanted.sources:
+            return (f"it is {current.replace('_', ' ')}",)
+        return tuple(r.text for r in wanted.requires if not holds(r))
+
+    def go(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> State:
+        """The state after the step. Raises NotAllowedNow, naming each requirement that is not met."""
+        reasons = self.why_not(name, current, holds)
+        if reasons:
+            raise NotAllowedNow(f"cannot {name.replace('_', ' ')} the {self.what}: {'; '.join(reasons)}", missing=reasons)
+        return self.by_name[name].target
+
+    def open_steps(self, current: State) -> tuple[str, ...]:
+        """The steps that the state itself permits, for buttons and documentation."""
+        return tuple(s.name for s in self.steps if current in s.sources)

@@ -1,0 +1,240 @@
+"""One unit of work: a session, who acts, what has happened; only an edge commits it.
+
+A service emits events while it works. When the outermost service returns, each event is handed to the hooks that the
+composition root hung here: reactions (which may call services and so emit more), the outbox, the audit.
+"""
+
+import functools
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from ris.base import sequence
+from ris.base.clock import Clock, utc_now
+from ris.base.database import is_postgresql
+from ris.base.errors import Stale, Unavailable
+from ris.base.ref import Ref
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does it: a person at an address, a partner behind a connection, or the program itself."""
+
+    kind: str
+    """user, partner or system."""
+    id: int
+    name: str
+    place: str = ""
+    """Network address or process."""
+
+
+SYSTEM = Actor("system", 0, "RIS")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened: `name` is `<floor>.<past participle>`, `about` the thing that it happened to.
+
+    `facts` name the immutable version and the state that the event reports, in values that JSON holds.
+    """
+
+    name: str
+    about: Ref
+    patient_id: int | None = None
+    order_id: int | None = None
+    procedure_id: int | None = None
+    site_id: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Hook = Callable[["UnitOfWork", Event], None]
+
+
+class UnitOfWork:
+    """Everything that one message group, request or job changes, in one transaction.
+
+    Used as a context manager: leaving it well commits, an exception rolls back. `now` stands still inside.
+    """
+
+    def __init__(self, session: Session, actor: Actor, *, clock: Clock = utc_now, hooks: Sequence[Hook] = ()) -> None:
+        self.session = session
+        self.actor = actor
+        self.clock = clock
+        self.now: datetime = clock()
+        self.message_id: int | None = None
+        """The journal's row of the message that is being applied, for the trail."""
+        self.changes = 0
+        """Rises with every change: a refusal after it may no longer be answered alone."""
+        self._hooks = tuple(hooks)
+        self._events: list[Event] = []
+        self._depth = 0
+        self._draining = False
+        self._appended: dict[Any, list[dict[str, Any]]] = {}
+        self._numbers: dict[str, list[int]] = defaultdict(list)
+        self._found: dict[tuple[Any, Hashable], Any] = {}
+        self._after_commit: list[Callable[[], None]] = []
+
+    # ── changes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, row: Row) -> Row:
+        self.changes += 1
+        self.session.add(row)
+        return row
+
+    def touch(self) -> None:
+        """Says that a loaded row is about to be changed."""
+        self.changes += 1
+
+    def append(self, table: type[Any], values: dict[str, Any]) -> None:
+        """Collects a row of an append-only table; all rows of a table go in with one statement at the flush."""
+        self._appended.setdefault(table, []).append(values)
+
+    def emit(self, event: Event) -> None:
+        self.changes += 1
+        self._events.append(event)
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Something that others may know only once it is true: a wake-up, a counter."""
+        self._after_commit.append(action)
+
+    def number(self, name: str) -> int:
+        """The next number of a sequence of `ris.base.sequence`."""
+        if not self._numbers[name]:
+            self._numbers[name] = sequence.take(self.session, name)[::-1]
+        return self._numbers[name].pop()
+
+    def reserve(self, name: str, count: int) -> None:
+        """Fetches numbers for a group at once."""
+        if count > len(self._numbers[name]):
+            self._numbers[name] = sequence.take(self.session, name, count)[::-1] + self._numbers[name]
+
+    # ── look-ups ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def load(self, column: InstrumentedAttribute[Any], keys: Iterable[Hashable], *where: sa.ColumnElement[bool]) -> None:
+        """Fetches the rows whose `column` is among `keys` in one query, and remembers also what is not there."""
+        wanted = [key for key in dict.fromkeys(keys) if (column, key) not in self._found]
+        if not wanted:
+            return
+        for key in wanted:
+            self._found[column, key] = None
+        for row in self.session.scalars(sa.select(column.class_).where(column.in_(wanted), *where)):
+            self._found[column, getattr(row, column.key)] = row
+
+    def find(self, column: InstrumentedAttribute[Any], key: Hashable) -> Any | None:
+        """The row with that key, from what was loaded or put before, else from the database; None when there is none."""
+        if (column, key) not in self._found:
+            self._found[column, key] = self.session.scalars(sa.select(column.class_).where(column == key)).one_or_none()
+        return self._found[column, key]
+
+    def put(self, column: InstrumentedAttribute[Any], key: Hashable, row: Any) -> None:
+        """Makes a new row known to `find` before it is flushed."""
+        self._found[column, key] = row
+
+    def get(self, model: type[Row], key: int) -> Row | None:
+        return self.session.get(model, key)
+
+    def lock(self, *keys: str) -> None:
+        """Waits until nobody else works on these patients, orders or messages; to be taken before anything is read.
+
+        PostgreSQL: transaction-level advisory locks in sorted order, so that two groups cannot wait for each other.
+        SQLite has one writer at a time already.
+        """
+        if not is_postgresql(self.session) or not keys:
+            return
+        hashes = sorted({int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest(), "big", signed=True) for k in keys})
+        self.session.execute(sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"), {"keys": hashes})
+
+    # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def drain(self) -> None:
+        """Hands every event that has been emitted to the hooks, those of the hooks themselves too."""
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._events:
+                event = self._events.pop(0)
+                for hook in self._hooks:
+                    hook(self, event)
+        finally:
+            self._draining = False
+
+    def flush(self) -> None:
+        """Writes everything that is pending; raises Stale where somebody else was faster."""
+        self.drain()
+        try:
+            self.session.flush()
+        except StaleDataError as error:
+            raise Stale("somebody else has changed this in the meantime: load it again") from error
+        appended, self._appended = self._appended, {}
+        for table, rows in appended.items():
+            self.session.execute(sa.insert(table.__table__), rows)
+
+    def commit(self) -> None:
+        self.flush()
+        self.session.commit()
+        actions, self._after_commit = self._after_commit, []
+        for action in actions:
+            action()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if error is None:
+                self.commit()
+            else:
+                self.session.rollback()
+        except BaseException:
+            self.session.rollback()
+            raise
+        finally:
+            self.session.close()
+
+
+def service(function: Callable[Concatenate[UnitOfWork, P], R]) -> Callable[Concatenate[UnitOfWork, P], R]:
+    """Marks what can be done from outside: when the outermost such function returns, its events take effect."""
+
+    @functools.wraps(function)
+    def wrapper(uow: UnitOfWork, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        uow._depth += 1
+        try:
+            result = function(uow, *args, **kwargs)
+        finally:
+            uow._depth -= 1
+        if uow._depth == 0:
+            uow.drain()
+        return result
+
+    return wrapper
+
+
+RETRIED = ("40001", "40P01")
+"""Serialisation failure and deadlock: the whole unit of work may run again. A lost connection is never retried."""
+
+
+def retrying(work: Callable[[], R], attempts: int = 4) -> R:
+    """Runs a whole unit of work, again when the database asks for that; raises Unavailable when it is away or full."""
+    for attempt in range(attempts):
+        try:
+            return work()
+        except exc.OperationalError as error:
+            state = getattr(error.orig, "sqlstate", None)
+            if state in RETRIED and attempt + 1 < attempts:
+                continue
+            raise Unavailable("the database is not available: try again") from error
+    raise AssertionError("unreachable")

@@ -1,0 +1,71 @@
+"""Tables of charges and of the files that carried them out."""
+
+import enum
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key, Versioned
+
+
+class Component(enum.StrEnum):
+    technical = "technical"
+    professional = "professional"
+
+
+class ChargeStatus(enum.StrEnum):
+    ready = "ready"
+    held = "held"
+    exported = "exported"
+
+
+class Charge(Versioned, Base):
+    """One billable line. (procedure, component) comes once."""
+
+    __tablename__ = "charge"
+    __table_args__ = (sa.UniqueConstraint("procedure_id", "component"), sa.Index("ix_charge_status_id", "status", "id"))
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"))
+    component: Mapped[Component]
+    code: Mapped[str]
+    quantity: Mapped[int] = mapped_column(sa.Integer)
+    amount: Mapped[int | None]
+    """Minor units; None while it has no price."""
+    currency: Mapped[str]
+    status: Mapped[ChargeStatus]
+    held_reason: Mapped[str] = mapped_column(default="")
+    service_date: Mapped[date]
+    """By the wall clock of the site."""
+    captured_at: Mapped[datetime]
+
+
+class ExportBatch(Base):
+    """One run of an export for one business date; an empty one says so."""
+
+    __tablename__ = "export_batch"
+    __table_args__ = (sa.UniqueConstraint("export", "business_date"),)
+
+    id: Mapped[Key]
+    export: Mapped[str]
+    business_date: Mapped[date]
+    number: Mapped[int] = mapped_column(unique=True)
+    file_name: Mapped[str]
+    sha256: Mapped[str] = mapped_column(default="")
+    lines: Mapped[int] = mapped_column(sa.Integer, default=0)
+    total: Mapped[str] = mapped_column(default="")
+    """Sum per currency, as it stands in the file."""
+    created_at: Mapped[datetime]
+    written_at: Mapped[datetime | None]
+
+
+class ExportLine(Base):
+    """That a charge went out in a batch: to each export once."""
+
+    __tablename__ = "export_line"
+    __table_args__ = (sa.UniqueConstraint("charge_id", "export"),)
+
+    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("export_batch.id"), primary_key=True)
+    charge_id: Mapped[int] = mapped_column(sa.ForeignKey("charge.id"), primary_key=True)
+    export: Mapped[str]

@@ -1,0 +1,37 @@
+"""Composition root: settings become the engine, the sessions, and units of work with their hooks."""
+
+from sqlalchemy.orm import Session
+
+from ris.audit.service import record_event as audit_event
+from ris.base.clock import Clock, utc_now
+from ris.base.database import make_engine, make_sessions, read_session
+from ris.base.uow import SYSTEM, Actor, UnitOfWork
+from ris.outbox.record import record_event as outbox_event
+from ris.reactions import react
+from ris.settings import Settings
+
+HOOKS = (audit_event, outbox_event, react)
+"""In this order: what has happened is written before what follows from it."""
+
+
+class Ris:
+    """Everything that a process needs: one per process, opened after any fork."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.engine = make_engine(settings.database_url, settings.database.key.get_secret_value() or None)
+        self.sessions = make_sessions(self.engine)
+
+    def uow(self, actor: Actor = SYSTEM) -> UnitOfWork:
+        """A unit of work to be used with `with`; its settings slice is in `session.info["settings"]`."""
+        session = self.sessions()
+        session.info["settings"] = self.settings
+        return UnitOfWork(session, actor, clock=self.clock, hooks=HOOKS)
+
+    def read(self) -> Session:
+        """A session for queries only, to be used with `with`."""
+        return read_session(self.sessions)
+
+    def close(self) -> None:
+        self.engine.dispose()

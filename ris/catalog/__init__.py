@@ -1,0 +1,1 @@
+"""Reference data: sites, rooms, opening hours, procedures, durations, report templates, charge codes, code maps."""

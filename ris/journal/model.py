@@ -1,0 +1,97 @@
+"""Tables of the message journal."""
+
+import enum
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key
+
+
+class Direction(enum.StrEnum):
+    inbound = "in"
+    outbound = "out"
+
+
+class MessageState(enum.StrEnum):
+    applied = "applied"
+    """Taken and its effects written, in one transaction."""
+    refused = "refused"
+    """Answered with a reason; nothing changed."""
+    quarantined = "quarantined"
+    """It stopped the program three times; a person looks at it."""
+    repeated = "repeated"
+    """The same bytes again: the stored answer was given again."""
+    sent = "sent"
+    """Outbound: built and stored; its delivery tells the rest."""
+
+
+class Message(Base):
+    """One message as it came or went. The bytes are never changed."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        # What was accepted once is answered from here for ever, whoever receives it again.
+        sa.Index(
+            "uq_message_accepted", "partner_id", "control_id", "digest",
+            unique=True,
+            sqlite_where=sa.text("state = 'applied'"),
+            postgresql_where=sa.text("state = 'applied'"),
+        ),
+        sa.Index("ix_message_control_id", "control_id"),
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    direction: Mapped[Direction]
+    protocol: Mapped[str]
+    partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partner.id"))
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str]
+    """MSH-9.1^MSH-9.2."""
+    control_id: Mapped[str]
+    """MSH-10."""
+    digest: Mapped[str]
+    """SHA-256 of the bytes, hexadecimal."""
+    raw: Mapped[bytes]
+    charset: Mapped[str]
+    """The codec that the bytes were read with."""
+    state: Mapped[MessageState]
+    ack_code: Mapped[str]
+    """MSA-1 that was given (in) or received (out); empty while none was."""
+    answer: Mapped[bytes]
+    error: Mapped[str]
+    """Why it was refused: table 0357 code, place and text; no patient data."""
+    place: Mapped[str]
+
+
+class MessageLink(Base):
+    """What a message touched."""
+
+    __tablename__ = "message_link"
+    __table_args__ = (sa.Index("ix_message_link_object", "object_kind", "object_id"),)
+
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), primary_key=True)
+    object_kind: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Strike(Base):
+    """A message that was being worked on when the program stopped abnormally, and how often."""
+
+    __tablename__ = "strike"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    at: Mapped[datetime]
+
+
+class ProcessRun(Base):
+    """A run of one of the long-running processes; without `ended_at` it is running, or it stopped abnormally."""
+
+    __tablename__ = "process_run"
+
+    id: Mapped[Key]
+    process: Mapped[str] = mapped_column(index=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""What was asked: orders and their requested procedures, with accession numbers and Study Instance UIDs."""

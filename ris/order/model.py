@@ -1,0 +1,92 @@
+"""Tables of orders and requested procedures."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ris.base.orm import Base, Key, Versioned
+from ris.order.status import OrderStatus, Priority, ProcedureStatus
+
+
+class Order(Versioned, Base):
+    """What the placer asked for: an imaging service request."""
+
+    __tablename__ = "imaging_order"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    visit_id: Mapped[int | None] = mapped_column(sa.ForeignKey("visit.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partner.id"))
+    """Who placed it; None for one entered here."""
+    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
+    placer_key: Mapped[str | None] = mapped_column(unique=True)
+    """Partner, namespace and placer number: one order only."""
+    placer_number: Mapped[str] = mapped_column(default="")
+    """ORC-2.1."""
+    placer_namespace: Mapped[str] = mapped_column(default="")
+    """ORC-2.2."""
+    filler_number: Mapped[str] = mapped_column(unique=True)
+    """ORC-3.1: ours."""
+    status: Mapped[OrderStatus]
+    priority: Mapped[Priority]
+    """TQ1-9, ORC-7.6, OBR-27.6 or OBR-5."""
+    requested_at: Mapped[datetime | None]
+    """TQ1-7, ORC-7.4, OBR-27.4 or OBR-36."""
+    placed_at: Mapped[datetime]
+    """ORC-9, else when it arrived."""
+    orderer_number: Mapped[str] = mapped_column(default="")
+    """OBR-16.1 or ORC-12.1."""
+    orderer_name: Mapped[str] = mapped_column(default="")
+    callback: Mapped[str] = mapped_column(default="")
+    """ORC-14."""
+    reason: Mapped[str] = mapped_column(default="")
+    """OBR-31."""
+    clinical_information: Mapped[str] = mapped_column(default="")
+    """OBR-13 and NTE."""
+    danger: Mapped[str] = mapped_column(default="")
+    """OBR-12."""
+    transport: Mapped[str] = mapped_column(default="")
+    """OBR-30."""
+    diagnosis: Mapped[str] = mapped_column(default="")
+    """DG1-3."""
+
+    procedures: Mapped[list["RequestedProcedure"]] = relationship(
+        back_populates="order", order_by="RequestedProcedure.sequence", lazy="selectin"
+    )
+
+
+class RequestedProcedure(Versioned, Base):
+    """One procedure of an order: what the screen calls an exam."""
+
+    __tablename__ = "requested_procedure"
+    __table_args__ = (
+        sa.Index("ix_requested_procedure_status_site", "status", "site_id"),
+        sa.Index("ix_requested_procedure_unmapped", "partner_code", sqlite_where=sa.text("procedure_id IS NULL"),
+                 postgresql_where=sa.text("procedure_id IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    order_id: Mapped[int] = mapped_column(sa.ForeignKey("imaging_order.id"), index=True)
+    sequence: Mapped[int] = mapped_column(sa.Integer)
+    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
+    accession_number: Mapped[str] = mapped_column(unique=True)
+    """(0008,0050), at most 16 characters."""
+    study_instance_uid: Mapped[str] = mapped_column(unique=True)
+    """(0020,000D): made once, never changed."""
+    foreign_accession: Mapped[str] = mapped_column(default="")
+    """A number that the sender brought."""
+    procedure_id: Mapped[int | None] = mapped_column(sa.ForeignKey("procedure.id"))
+    """None while the ordered code is not mapped."""
+    partner_code: Mapped[str] = mapped_column(default="")
+    """OBR-4.1 as it was sent."""
+    partner_text: Mapped[str] = mapped_column(default="")
+    partner_system: Mapped[str] = mapped_column(default="")
+    laterality: Mapped[str] = mapped_column(default="")
+    status: Mapped[ProcedureStatus]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str] = mapped_column(default="")
+    """Why it was cancelled or discontinued."""
+
+    order: Mapped[Order] = relationship(back_populates="procedures", lazy="joined", innerjoin=True)

@@ -1,0 +1,113 @@
+"""Tables of patients; `patient_id` stands in few others, so that a merge is small."""
+
+import enum
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key, Versioned
+
+
+class Sex(enum.StrEnum):
+    """Table 0001."""
+
+    female = "F"
+    male = "M"
+    other = "O"
+    unknown = "U"
+
+
+class Patient(Versioned, Base):
+    __tablename__ = "patient"
+    __table_args__ = (sa.Index("ix_patient_name", "family_key", "given_key", "birth_date"),)
+
+    id: Mapped[Key]
+    family: Mapped[str] = mapped_column(default="")
+    """PID-5.1."""
+    given: Mapped[str] = mapped_column(default="")
+    middle: Mapped[str] = mapped_column(default="")
+    suffix: Mapped[str] = mapped_column(default="")
+    prefix: Mapped[str] = mapped_column(default="")
+    family_key: Mapped[str] = mapped_column(default="")
+    """Folded for search: lower case, no accents."""
+    given_key: Mapped[str] = mapped_column(default="")
+    birth_date: Mapped[date | None]
+    """PID-7."""
+    sex: Mapped[Sex] = mapped_column(default=Sex.unknown)
+    """PID-8, table 0001."""
+    street: Mapped[str] = mapped_column(default="")
+    city: Mapped[str] = mapped_column(default="")
+    region: Mapped[str] = mapped_column(default="")
+    postal_code: Mapped[str] = mapped_column(default="")
+    country: Mapped[str] = mapped_column(default="")
+    phone: Mapped[str] = mapped_column(default="")
+    """PID-13, first repetition."""
+    deceased: Mapped[bool] = mapped_column(default=False)
+    """PID-30."""
+    merged_into_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    """The survivor; a merged patient has nothing of its own any more."""
+
+    @property
+    def name(self) -> str:
+        return ", ".join(part for part in (self.family, " ".join(p for p in (self.given, self.middle) if p)) if part)
+
+
+class PatientIdentifier(Base):
+    """PID-3: what one authority calls a patient. `key` is authority, type and value, and leads to one patient only."""
+
+    __tablename__ = "patient_identifier"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    value: Mapped[str] = mapped_column(index=True)
+    """CX.1."""
+    authority: Mapped[str]
+    """CX.4.1."""
+    type: Mapped[str]
+    """CX.5, table 0203."""
+    merged: Mapped[bool] = mapped_column(default=False)
+    """It came from a merged patient: it still finds the survivor, and is sent to nobody."""
+
+
+class VisitState(enum.StrEnum):
+    expected = "expected"
+    open = "open"
+    closed = "closed"
+    cancelled = "cancelled"
+
+
+class Visit(Versioned, Base):
+    """PV1: one encounter. `key` is authority and visit number (PV1-19, else PID-18)."""
+
+    __tablename__ = "visit"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    visit_number: Mapped[str]
+    patient_class: Mapped[str] = mapped_column(default="U")
+    """PV1-2, table 0004."""
+    location: Mapped[str] = mapped_column(default="")
+    """PV1-3: point of care, room, bed."""
+    attending: Mapped[str] = mapped_column(default="")
+    state: Mapped[VisitState]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Merge(Base):
+    """That one patient was found to be another. `moved` names every row that changed hands, so that it can be taken back."""
+
+    __tablename__ = "merge"
+
+    id: Mapped[Key]
+    survivor_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    loser_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    at: Mapped[datetime]
+    actor_name: Mapped[str]
+    moved: Mapped[dict[str, Any]]
+    """Table name to the keys of its rows that moved."""
+    undone_at: Mapped[datetime | None]

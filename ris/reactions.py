@@ -1,0 +1,30 @@
+"""ONE table: which event makes which other part act, in the same transaction.
+
+A reaction may call services and so cause further events; event → reaction → event has no cycle. It may veto by raising.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ris.base.uow import Event, UnitOfWork
+from ris.billing import service as billing
+from ris.order import service as order
+from ris.report import service as report
+from ris.scheduling import service as scheduling
+
+Reaction = Callable[[UnitOfWork, Event], None]
+
+REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
+    "catalog.code_mapped": (order.resolve_mapped_code,),
+    "patient.merging": (order.move_patient, scheduling.move_patient),
+    "patient.unmerging": (order.return_patient, scheduling.return_patient),
+    "order.procedure_cancelled": (scheduling.free_cancelled,),
+    "exam.reopening": (report.veto_reopening,),
+    "exam.completed": (billing.capture_technical,),
+    "report.published": (billing.capture_professional,),
+}
+
+
+def react(uow: UnitOfWork, event: Event) -> None:
+    """The hook that runs the table."""
+    for reaction in REACTIONS.get(event.name, ()):
+        reaction(uow, event)

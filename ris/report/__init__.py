@@ -1,0 +1,1 @@
+"""What was said: reports, their versions and signatures, and when they are published."""

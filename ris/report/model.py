@@ -1,0 +1,62 @@
+"""Tables of reports: the draft may change, a signed version never does."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key, Versioned
+from ris.report.status import ReportStatus, VersionKind
+
+
+class Report(Versioned, Base):
+    """The words on one or several procedures of an order, and who is at them."""
+
+    __tablename__ = "report"
+
+    id: Mapped[Key]
+    order_id: Mapped[int] = mapped_column(sa.ForeignKey("imaging_order.id"), index=True)
+    status: Mapped[ReportStatus]
+    draft_text: Mapped[str] = mapped_column(default="")
+    draft_at: Mapped[datetime | None]
+    claimed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user_account.id"))
+    claimed_at: Mapped[datetime | None]
+    claimed_until: Mapped[datetime | None]
+    """A claim that nobody renews ends by itself."""
+
+
+class ReportProcedure(Base):
+    """A procedure has one report; a report covers one or several."""
+
+    __tablename__ = "report_procedure"
+
+    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), primary_key=True)
+    report_id: Mapped[int] = mapped_column(sa.ForeignKey("report.id"), index=True)
+
+
+class ReportVersion(Base):
+    """A signed text. Immutable, also for raw SQL; only `published_at` is set, once."""
+
+    __tablename__ = "report_version"
+    __table_args__ = (sa.UniqueConstraint("report_id", "number"),)
+
+    id: Mapped[Key]
+    report_id: Mapped[int] = mapped_column(sa.ForeignKey("report.id"))
+    number: Mapped[int] = mapped_column(sa.Integer)
+    kind: Mapped[VersionKind]
+    text: Mapped[str]
+    """The whole report as it is to be read; an addendum's stands above the text that it adds to."""
+    signer_id: Mapped[int] = mapped_column(sa.ForeignKey("user_account.id"))
+    signer_name: Mapped[str]
+    """As printed at the moment of signing."""
+    meaning: Mapped[str]
+    """21 CFR 11.50: what the signature says."""
+    method: Mapped[str]
+    """How the signer was known: password again, or the session alone."""
+    signed_at: Mapped[datetime]
+    digest: Mapped[str]
+    """SHA-256 over text, identifiers as displayed, signer, meaning and time."""
+    identifiers: Mapped[str]
+    """Patient and exam as displayed to the signer."""
+    publish_at: Mapped[datetime]
+    published_at: Mapped[datetime | None] = mapped_column(index=True)

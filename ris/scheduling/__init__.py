@@ -1,0 +1,1 @@
+"""What is planned: appointments, who and what they occupy, opening hours, free slots."""

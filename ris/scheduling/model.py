@@ -1,0 +1,55 @@
+"""Tables of appointments and of what they occupy; the database itself refuses two in one place at one time."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key, Versioned
+from ris.scheduling.status import StepStatus
+
+
+class ScheduledProcedureStep(Versioned, Base):
+    """One piece of work in one room at one time."""
+
+    __tablename__ = "scheduled_procedure_step"
+    __table_args__ = (
+        sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),
+        sa.Index("ix_scheduled_procedure_step_room_id_starts_at", "room_id", "starts_at"),
+        sa.Index("ix_scheduled_procedure_step_site_id_starts_at", "site_id", "starts_at"),
+    )
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), index=True)
+    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
+    room_id: Mapped[int] = mapped_column(sa.ForeignKey("room.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    status: Mapped[StepStatus]
+    booked_by: Mapped[str]
+    booked_at: Mapped[datetime]
+    cancel_reason: Mapped[str] = mapped_column(default="")
+
+
+class Occupancy(Base):
+    """That a room or a patient is taken for a span, half open: [starts_at, ends_at).
+
+    One exclusion constraint (SQLite: triggers) over resource, lane and span forbids overlap, without exceptions. Lane 0 is normal;
+    what must overlap takes the next lane.
+    """
+
+    __tablename__ = "occupancy"
+    __table_args__ = (
+        sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),
+        sa.Index("ix_occupancy_resource_lane_starts_at", "resource", "lane", "starts_at"),
+    )
+
+    id: Mapped[Key]
+    resource: Mapped[str]
+    """room:<id> or patient:<id>."""
+    lane: Mapped[int] = mapped_column(sa.Integer, default=0)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    step_id: Mapped[int] = mapped_column(sa.ForeignKey("scheduled_procedure_step.id"), index=True)
+    patient_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    """Set on a patient's own row, so that a merge finds it."""

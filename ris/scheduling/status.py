@@ -1,0 +1,34 @@
+"""Life cycle of a scheduled procedure step: what the screen calls an appointment."""
+
+import enum
+
+from ris.base.machine import Machine, step
+
+
+class StepStatus(enum.StrEnum):
+    """(0040,0020), table 0278."""
+
+    booked = "booked"
+    arrived = "arrived"
+    started = "started"
+    finished = "finished"
+    discontinued = "discontinued"
+    cancelled = "cancelled"
+
+
+S = StepStatus
+OCCUPYING = (S.booked, S.arrived, S.started, S.finished, S.discontinued)
+
+STEP = Machine(
+    "appointment",
+    S.booked,
+    (
+        step("move", (S.booked,), S.booked),
+        step("arrive", (S.booked,), S.arrived),
+        step("undo_arrival", (S.arrived,), S.booked),
+        step("start", (S.booked, S.arrived), S.started),
+        step("finish", (S.started,), S.finished),
+        step("discontinue", (S.started,), S.discontinued),
+        step("cancel", (S.booked, S.arrived), S.cancelled),
+    ),
+)

@@ -1,0 +1,95 @@
+"""Tables of users, their roles at sites, and their sessions."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ris.base.orm import Base, Key, Versioned
+
+
+class User(Versioned, Base):
+    __tablename__ = "user_account"
+
+    id: Mapped[Key]
+    login: Mapped[str] = mapped_column(unique=True)
+    family: Mapped[str]
+    given: Mapped[str]
+    practitioner_number: Mapped[str] = mapped_column(default="")
+    """XCN.1 in messages."""
+    password_hash: Mapped[str]
+    """argon2id."""
+    is_demo: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    must_change_password: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    @property
+    def name(self) -> str:
+        return f"{self.given} {self.family}"
+
+
+class Role(Versioned, Base):
+    __tablename__ = "role"
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+
+
+class RolePermission(Base):
+    """`permission` is a value of `ris.staff.permission.Permission`."""
+
+    __tablename__ = "role_permission"
+
+    role_id: Mapped[int] = mapped_column(sa.ForeignKey("role.id"), primary_key=True)
+    permission: Mapped[str] = mapped_column(primary_key=True)
+
+
+class RoleAssignment(Base):
+    """That a user has a role at a site."""
+
+    __tablename__ = "role_assignment"
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user_account.id"), primary_key=True)
+    role_id: Mapped[int] = mapped_column(sa.ForeignKey("role.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), primary_key=True)
+
+
+class WebSession(Base):
+    """A person at a browser. The cookie holds a random token; only its hash is here."""
+
+    __tablename__ = "web_session"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user_account.id"), index=True)
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+    """Polls of live lists do not count as use."""
+    password_at: Mapped[datetime | None]
+    """When the password was last given."""
+    csrf_secret: Mapped[str]
+    place: Mapped[str]
+    site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"))
+    """The site that lists are filtered by."""
+
+
+class LoginFailure(Base):
+    """A refused login, so that guessing slows down by account and by address."""
+
+    __tablename__ = "login_failure"
+    __table_args__ = (sa.Index("ix_login_failure_key_at", "key", "at"),)
+
+    id: Mapped[Key]
+    key: Mapped[str]
+    at: Mapped[datetime]
+
+
+class UsedKey(Base):
+    """A form's one-use key that was used, and where its first use led: a second click books once."""
+
+    __tablename__ = "used_key"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    location: Mapped[str]

@@ -1,0 +1,1 @@
+"""What a person must do: why, about what, until when."""

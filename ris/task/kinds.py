@@ -1,0 +1,20 @@
+"""Every kind of task: what it is called, and what a person does about it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKind:
+    title: str
+    what_to_do: str
+
+
+KINDS = {
+    "map_procedure": TaskKind("Unknown procedure code", "Map the sender's code to one of ours; every exam with it is resolved."),
+    "order_conflict": TaskKind("Order number with another patient", "Ask the sender: the order number belongs to another patient here."),
+    "cancel_refused": TaskKind("Cancellation came too late", "The exam has begun: tell the orderer, or discontinue it."),
+    "message_quarantined": TaskKind("Message set aside", "It stopped the program: look at it, correct it at the sender."),
+    "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
+    "double_booked_after_merge": TaskKind("Two appointments at one time", "A merge brought them together: move one."),
+    "merge_conflict": TaskKind("Merge refused", "Ask the sender which patient survives."),
+}

@@ -1,0 +1,75 @@
+"""Raising and closing tasks."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ris.base.errors import NotFound
+from ris.base.ref import Ref
+from ris.base.uow import Event, UnitOfWork, service
+from ris.task.kinds import KINDS
+from ris.task.model import Task, TaskState
+
+
+@service
+def open(  # noqa: A001 (the verb that the floor above reads: task.open)
+    uow: UnitOfWork,
+    kind: str,
+    about: Ref,
+    reason: str,
+    *,
+    site_id: int | None = None,
+    due_at: datetime | None = None,
+    facts: dict[str, Any] | None = None,
+) -> Task:
+    """An open task of that kind about that thing; there is never more than one, a second call says its reason anew."""
+    KINDS[kind]  # an unknown kind is a fault of the program
+    known = _open_one(uow, kind, about)
+    if known:
+        if known.reason != reason:
+            uow.touch()
+            known.reason = reason
+        return known
+    task = uow.add(
+        Task(
+            kind=kind, object_kind=about.kind, object_id=about.id, site_id=site_id, reason=reason,
+            facts=facts or {}, state=TaskState.open, created_at=uow.now, due_at=due_at,
+        )
+    )  # fmt: skip
+    uow.session.flush()
+    uow.emit(Event("task.opened", Ref("task", task.id), site_id=site_id, facts={"kind": kind, "subject": str(about)}))
+    return task
+
+
+@service
+def close(uow: UnitOfWork, task_id: int, outcome: str) -> Task:
+    """A person says what was done about it."""
+    task = uow.get(Task, task_id)
+    if task is None:
+        raise NotFound(f"task {task_id} does not exist")
+    if task.state is TaskState.open:
+        _end(uow, task, TaskState.done, outcome)
+    return task
+
+
+@service
+def settle(uow: UnitOfWork, kind: str, about: Ref) -> None:
+    """What the task asked for has come about by itself."""
+    task = _open_one(uow, kind, about)
+    if task:
+        _end(uow, task, TaskState.obsolete, "")
+
+
+def _open_one(uow: UnitOfWork, kind: str, about: Ref) -> Task | None:
+    return uow.session.scalars(
+        sa.select(Task).where(
+            Task.kind == kind, Task.object_kind == about.kind, Task.object_id == about.id, Task.state == TaskState.open
+        )
+    ).one_or_none()
+
+
+def _end(uow: UnitOfWork, task: Task, state: TaskState, outcome: str) -> None:
+    uow.touch()
+    task.state, task.closed_at, task.closed_by, task.outcome = state, uow.now, uow.actor.name, outcome
+    uow.emit(Event("task.closed", Ref("task", task.id), site_id=task.site_id, facts={"kind": task.kind, "outcome": outcome}))
