@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.order import service as order
-from ris.report import service as report
 from ris.scheduling import service as scheduling
 
 Reaction = Callable[[UnitOfWork, Event], None]
@@ -18,7 +17,6 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.merging": (order.move_patient, scheduling.move_patient),
     "patient.unmerging": (order.return_patient, scheduling.return_patient),
     "order.procedure_cancelled": (scheduling.free_cancelled,),
-    "exam.reopening": (report.veto_reopening,),
     "exam.completed": (billing.capture_technical,),
     "report.published": (billing.capture_professional,),
 }

@@ -60,6 +60,9 @@ def read_session(sessions: sessionmaker[Session]) -> Session:
     """A session for queries only: on SQLite it does not queue behind writers, on PostgreSQL a write in it is an error."""
     session = sessions()
     bind = session.get_bind()
-    assert isinstance(bind, sa.Engine)
-    session.bind = bind.execution_options(read_only=True) if bind.dialect.name == "sqlite" else bind.execution_options(postgresql_readonly=True)
+    if not isinstance(bind, sa.Engine):
+        raise TypeError("sessions of this program are bound to an engine")
+    session.bind = (
+        bind.execution_options(read_only=True) if bind.dialect.name == "sqlite" else bind.execution_options(postgresql_readonly=True)
+    )
     return session

@@ -9,7 +9,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -73,7 +72,7 @@ class UnitOfWork:
         self.session = session
         self.actor = actor
         self.clock = clock
-        self.now: datetime = clock()
+        self.now = clock()
         self.message_id: int | None = None
         """The journal's row of the message that is being applied, for the trail."""
         self.changes = 0

@@ -33,8 +33,9 @@ def subscriptions(uow: UnitOfWork) -> Mapping[str, tuple[Subscribed, ...]]:
             .where(Destination.active)
             .order_by(Destination.id)
         )
-        for event, *rest in rows:
-            known[event] = (*known.get(event, ()), Subscribed(*rest))
+        for event, destination_id, partner_id, message, own_orders_only in rows:
+            subscribed = Subscribed(destination_id, partner_id, message, own_orders_only)
+            known[event] = (*known.get(event, ()), subscribed)
         uow.session.info["subscriptions"] = known
     return known
 

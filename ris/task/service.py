@@ -13,7 +13,7 @@ from ris.task.model import Task, TaskState
 
 
 @service
-def open(  # noqa: A001 (the verb that the floor above reads: task.open)
+def open(
     uow: UnitOfWork,
     kind: str,
     about: Ref,
@@ -63,9 +63,7 @@ def settle(uow: UnitOfWork, kind: str, about: Ref) -> None:
 
 def _open_one(uow: UnitOfWork, kind: str, about: Ref) -> Task | None:
     return uow.session.scalars(
-        sa.select(Task).where(
-            Task.kind == kind, Task.object_kind == about.kind, Task.object_id == about.id, Task.state == TaskState.open
-        )
+        sa.select(Task).where(Task.kind == kind, Task.object_kind == about.kind, Task.object_id == about.id, Task.state == TaskState.open)
     ).one_or_none()
 
 

@@ -1,0 +1,77 @@
+"""Charges: one per component of an exam, captured by what happened, held with a reason where no price is known."""
+
+import sqlalchemy as sa
+
+from ris.base.clock import local
+from ris.base.errors import Invalid, NotAllowedNow, NotFound
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import Event, UnitOfWork, service
+from ris.billing.model import Charge, ChargeStatus, Component
+from ris.catalog.model import Procedure, Site
+from ris.order import service as orders
+from ris.order.model import RequestedProcedure
+
+
+def capture_technical(uow: UnitOfWork, event: Event) -> None:
+    """The exam is completed: the room and the technologist are charged. Never raises: what has no price is held."""
+    _capture(uow, event.about.id, Component.technical)
+
+
+def capture_professional(uow: UnitOfWork, event: Event) -> None:
+    """The final report is published: the reading is charged, once, whatever is added to it later."""
+    if event.facts["kind"] == "preliminary":
+        return
+    for procedure_id in event.facts["procedure_ids"]:
+        _capture(uow, procedure_id, Component.professional)
+
+
+@service
+def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int) -> Charge:
+    """A person gives a held charge its code and price (minor units). Raises NotAllowedNow when it is not held."""
+    charge = uow.session.get(Charge, charge_id, with_for_update=True)
+    if charge is None:
+        raise NotFound(f"charge {charge_id} does not exist")
+    if charge.status is not ChargeStatus.held:
+        raise NotAllowedNow(f"the charge is {charge.status}")
+    if not code.strip() or amount < 0:
+        raise Invalid("a charge needs a code and an amount that is not negative")
+    uow.touch()
+    charge.code, charge.amount, charge.status, charge.held_reason = code.strip(), amount, ChargeStatus.ready, ""
+    procedure = uow.session.get_one(RequestedProcedure, charge.procedure_id)
+    uow.emit(orders.procedure_event("charge.released", procedure, Ref("charge", charge.id), amount=amount))
+    return charge
+
+
+def _capture(uow: UnitOfWork, procedure_id: int, component: Component) -> None:
+    """The charge of a component, unless it is there: capturing twice changes nothing."""
+    if uow.session.scalar(sa.select(Charge.id).where(Charge.procedure_id == procedure_id, Charge.component == component)):
+        return
+    exam = uow.session.get_one(RequestedProcedure, procedure_id)
+    site = uow.session.get_one(Site, exam.site_id)
+    code, amount = _price(uow, exam, component)
+    held = _why_held(code, amount)
+    charge = uow.add(
+        Charge(
+            id=new_id(), procedure_id=procedure_id, component=component, code=code, quantity=1, amount=amount, currency=site.currency,
+            status=ChargeStatus.held if held else ChargeStatus.ready, held_reason=held,
+            service_date=local(exam.ended_at or uow.now, site.zone).date(), captured_at=uow.now,
+        )
+    )  # fmt: skip
+    uow.session.flush()
+    uow.emit(orders.procedure_event("charge.captured", exam, Ref("charge", charge.id), component=component, held_reason=held))
+
+
+def _price(uow: UnitOfWork, exam: RequestedProcedure, component: Component) -> tuple[str, int | None]:
+    known = uow.session.get(Procedure, exam.procedure_id) if exam.procedure_id else None
+    if known is None:
+        return "", None
+    if component is Component.technical:
+        return known.technical_code, known.technical_amount
+    return known.professional_code, known.professional_amount
+
+
+def _why_held(code: str, amount: int | None) -> str:
+    if not code:
+        return "the procedure has no charge code"
+    return "the procedure has no price" if amount is None else ""

@@ -1,0 +1,101 @@
+"""What can be done with an exam in the room: arrive, start, complete, discontinue, and undo while nothing hangs on it."""
+
+import sqlalchemy as sa
+
+from ris.base.errors import Invalid, NotAllowedNow
+from ris.base.ids import new_id
+from ris.base.uow import UnitOfWork, service
+from ris.catalog.model import Room
+from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
+from ris.order import service as orders
+from ris.order.model import RequestedProcedure
+from ris.scheduling import service as scheduling
+
+
+@service
+def arrive(uow: UnitOfWork, *, step_id: int) -> Arrival:
+    """The patient has come for this appointment."""
+    step, procedure = scheduling.get_with_procedure(uow, step_id)
+    orders.move(uow, procedure, "arrive")
+    scheduling.advance(uow, step, "arrive")
+    arrival = uow.add(Arrival(id=new_id(), step_id=step.id, procedure_id=procedure.id, at=uow.now, checked_in_by=uow.actor.name))
+    uow.emit(orders.procedure_event("exam.arrived", procedure, step_id=step.id))
+    return arrival
+
+
+@service
+def undo_arrival(uow: UnitOfWork, *, step_id: int) -> None:
+    """It was somebody else, or a slip of the hand. Possible until the exam begins."""
+    step, procedure = scheduling.get_with_procedure(uow, step_id)
+    orders.move(uow, procedure, "undo_arrival")
+    scheduling.advance(uow, step, "undo_arrival")
+    arrival = uow.session.scalars(
+        sa.select(Arrival).where(Arrival.step_id == step_id, Arrival.undone_at.is_(None)).order_by(Arrival.id.desc()).limit(1)
+    ).one()
+    arrival.undone_at = uow.now
+    uow.emit(orders.procedure_event("exam.arrival_undone", procedure, step_id=step.id))
+
+
+@service
+def start(uow: UnitOfWork, *, procedure_id: int, room_id: int | None = None) -> PerformedProcedureStep:
+    """The technologist begins, in the room of the appointment or in another one of the same site."""
+    procedure = orders.get_procedure(uow, procedure_id)
+    orders.move(uow, procedure, "start")
+    step = scheduling.current_step(uow, procedure_id)
+    if step is None:
+        raise NotAllowedNow("cannot start the exam: it has no appointment")
+    scheduling.advance(uow, step, "start")
+    room = uow.session.get_one(Room, room_id or step.room_id)
+    if room.site_id != procedure.site_id:
+        raise Invalid("this room belongs to another site")
+    performed = uow.add(
+        PerformedProcedureStep(
+            id=new_id(), procedure_id=procedure.id, step_id=step.id, room_id=room.id, technologist_id=uow.actor.id,
+            status=PerformedStatus.in_progress, started_at=uow.now,
+        )
+    )  # fmt: skip
+    uow.emit(orders.procedure_event("exam.started", procedure, performed_id=performed.id, started_at=uow.now.isoformat()))
+    return performed
+
+
+@service
+def complete(uow: UnitOfWork, *, procedure_id: int, note: str = "") -> PerformedProcedureStep:
+    """The images are made; `note` is for the radiologist. From here on it can be read and is charged."""
+    procedure = orders.get_procedure(uow, procedure_id)
+    orders.move(uow, procedure, "complete")
+    performed = _end(uow, procedure, PerformedStatus.completed)
+    performed.note = note
+    _end_appointment(uow, procedure, "finish")
+    uow.emit(orders.procedure_event("exam.completed", procedure, performed_id=performed.id, ended_at=uow.now.isoformat()))
+    return performed
+
+
+@service
+def discontinue(uow: UnitOfWork, *, procedure_id: int, reason: str) -> PerformedProcedureStep:
+    """Broken off. Raises Invalid without a reason."""
+    if not reason.strip():
+        raise Invalid("a discontinued exam needs a reason", error_code="101")
+    procedure = orders.get_procedure(uow, procedure_id)
+    orders.move(uow, procedure, "discontinue")
+    performed = _end(uow, procedure, PerformedStatus.discontinued)
+    performed.discontinued_reason = procedure.ended_reason = reason
+    _end_appointment(uow, procedure, "discontinue")
+    uow.emit(orders.procedure_event("exam.discontinued", procedure, performed_id=performed.id, reason=reason))
+    return performed
+
+
+def _end(uow: UnitOfWork, procedure: RequestedProcedure, status: PerformedStatus) -> PerformedProcedureStep:
+    performed = uow.session.scalars(
+        sa.select(PerformedProcedureStep).where(
+            PerformedProcedureStep.procedure_id == procedure.id, PerformedProcedureStep.status == PerformedStatus.in_progress
+        )
+    ).one()
+    uow.touch()
+    performed.status, performed.ended_at = status, uow.now
+    return performed
+
+
+def _end_appointment(uow: UnitOfWork, procedure: RequestedProcedure, name: str) -> None:
+    step = scheduling.current_step(uow, procedure.id)
+    if step:
+        scheduling.advance(uow, step, name)
