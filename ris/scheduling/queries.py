@@ -39,8 +39,13 @@ class AppointmentRow:
     procedure_name: str
     priority: Priority
     patient_id: int
-    patient_name: str
+    family: str
+    given: str
     birth_date: date | None
+
+    @property
+    def patient_name(self) -> str:
+        return f"{self.family}, {self.given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,13 @@ class UnscheduledRow:
     requested_at: datetime | None
     placed_at: datetime
     patient_id: int
-    patient_name: str
+    family: str
+    given: str
     birth_date: date | None
+
+    @property
+    def patient_name(self) -> str:
+        return f"{self.family}, {self.given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ def appointments(session: Session, site_id: int, span: Span) -> tuple[Appointmen
         .where(step.site_id == site_id, step.starts_at >= span.starts_at, step.starts_at < span.ends_at, step.status.in_(OCCUPYING))
         .order_by(step.starts_at, step.id)
     )  # fmt: skip
-    return tuple(AppointmentRow(*row[:11], f"{row.family}, {row.given}", row.birth_date) for row in rows)
+    return tuple(AppointmentRow(*tuple(row)) for row in rows)
 
 
 def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -> list[UnscheduledRow]:
@@ -143,7 +153,7 @@ def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -
         .order_by(rank, sa.func.coalesce(Order.requested_at, Order.placed_at), RequestedProcedure.id)
         .limit(limit)
     )  # fmt: skip
-    return [UnscheduledRow(*row[:10], f"{row.family}, {row.given}", row.birth_date) for row in rows]
+    return [UnscheduledRow(*tuple(row)) for row in rows]
 
 
 def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> dict[int, tuple[Span, ...]]:
