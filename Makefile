@@ -2,7 +2,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-BASE_PYTHON := $(shell command -v python3.11 || command -v python3)
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+BASE_PYTHON = $(shell for python in python3.11 python3; do $$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 LOCKED := .venv/.locked
@@ -65,8 +66,7 @@ system-packages:
 	@tests/setup/packages.sh tests
 
 $(BIN)/python:
-	@test -n '$(BASE_PYTHON)' && $(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo 'Python 3.11 or newer is needed: apt-get install python3' >&2; exit 1; }
+	@test -n '$(BASE_PYTHON)' || { echo 'Python 3.11 or newer is needed: apt-get install python3' >&2; exit 1; }
 	@$(BASE_PYTHON) -c 'import ensurepip' 2>/dev/null \
 	  || tests/setup/packages.sh python "$$($(BASE_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 	@echo 'Making the environment in .venv'
@@ -74,7 +74,7 @@ $(BIN)/python:
 
 # hl7apy is published as source only; everything else must be a wheel, so that nothing is compiled here.
 $(LOCKED): requirements.lock requirements-node.lock | $(BIN)/python
-	@echo 'Installing the locked Python packages (about half a minute)'
+	@echo 'Installing the locked Python packages (half a minute to two)'
 	@$(PIP) install --require-hashes --only-binary :all: --no-binary hl7apy -r requirements.lock
 	@command -v npm >/dev/null 2>&1 || { echo 'No npm here: installing a wheel that holds it'; \
 	  $(PIP) install --require-hashes --only-binary :all: -r requirements-node.lock; }
