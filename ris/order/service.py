@@ -266,9 +266,8 @@ def _give(uow: UnitOfWork, order_ids: list[int], patient_id: int) -> None:
 
 
 def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> RequestedProcedure:
-    procedure_id = new_id()
     procedure = RequestedProcedure(
-        id=procedure_id,
+        id=new_id(),
         order=order,
         sequence=len(order.procedures) + 1,
         site_id=order.site_id,
@@ -282,6 +281,7 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
         laterality=wanted.laterality,
         status=ProcedureStatus.ordered,
     )
+    uow.add(procedure)
     if wanted.procedure_id is None:
         _ask_for_mapping(uow, procedure)
     return procedure

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.clock import local
-from ris.catalog.model import Closure, OpeningHours, Procedure, Room, RoomProcedure, Site
+from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, RoomProcedure, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
 from ris.patient.model import Patient
@@ -72,7 +72,7 @@ class UnscheduledRow:
     procedure_id: int
     accession_number: str
     procedure_name: str
-    modality: str
+    modality: Modality | None
     known: bool
     """False while the ordered code is not in the catalogue: it cannot be booked yet."""
     minutes: int
@@ -143,7 +143,7 @@ def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number,
             sa.func.coalesce(Procedure.name, RequestedProcedure.partner_text, RequestedProcedure.partner_code),
-            sa.func.coalesce(Procedure.modality, ""), Procedure.id.is_not(None), sa.func.coalesce(Procedure.minutes, 30),
+            Procedure.modality, Procedure.id.is_not(None), sa.func.coalesce(Procedure.minutes, 30),
             Order.priority, Order.requested_at, Order.placed_at, Patient.id, Patient.family, Patient.given, Patient.birth_date,
         )
         .join(Order, Order.id == RequestedProcedure.order_id)

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ris.base.errors import NotFound
+from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.task.kinds import KINDS
@@ -33,11 +34,11 @@ def open(
         return known
     task = uow.add(
         Task(
+            id=new_id(),
             kind=kind, object_kind=about.kind, object_id=about.id, site_id=site_id, reason=reason,
             facts=facts or {}, state=TaskState.open, created_at=uow.now, due_at=due_at,
         )
     )  # fmt: skip
-    uow.session.flush()
     uow.emit(Event("task.opened", Ref("task", task.id), site_id=site_id, facts={"kind": kind, "subject": str(about)}))
     return task
 
