@@ -1,0 +1,130 @@
+"""`make bench`: figures as ratios beside a peer and a floor, measured in one run; absolute times are printed, never judged."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from tests.factories.hospital import build_hospital
+
+from ris.bootstrap import Ris
+from ris.settings import Data, Database, Settings
+from tests.bench.load import LoadResult, drive, make_order
+from tests.postgres import PostgresServer
+from tests.running import ROOT, Running
+
+CONNECTIONS = (1, 8, 32)
+SECONDS = 4.0
+TABLES = ("message", "patient", "patient_identifier", "visit", "imaging_order", "requested_procedure", "event", "audit_entry", "delivery")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        rates: dict[str, dict[int, LoadResult]] = {}
+        for name in ("floor", "python-hl7"):
+            rates[name] = _measure(lambda name=name: _peer(name, work))
+        rates["RIS on SQLite"] = _measure_ris(work, "")
+        postgres = PostgresServer(work / "pg")
+        try:
+            postgres.create_database("bench")
+            rates["RIS on PostgreSQL"] = _measure_ris(work, postgres.url("bench"))
+        finally:
+            postgres.stop()
+    _print(rates)
+
+
+def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, LoadResult]:
+    results = {}
+    for connections in CONNECTIONS:
+        with serve() as port:
+            results[connections] = _load(port, connections)
+    return results
+
+
+def _measure_ris(work: Path, url: str) -> dict[int, LoadResult]:
+    data = Path(tempfile.mkdtemp(dir=work))
+    ris = Ris(Settings(data=Data(dir=data), database=Database(url=url)))
+    subprocess.run(
+        [sys.executable, "manage.py", "db", "upgrade"],
+        cwd=ROOT,
+        check=True,
+        env={**os.environ, **_ris_environment(ris)},
+        stdout=subprocess.DEVNULL,
+    )
+    with ris.uow() as uow:
+        build_hospital(uow)
+    results = {}
+    for connections in CONNECTIONS:
+        before = _counts(ris)
+        with Running("listener", ready=r"listener ready on 127\.0\.0\.1:(\d+)", **_ris_environment(ris)) as listener:
+            results[connections] = _load(listener.port, connections, first=connections * 1_000)
+            listener.stop()
+        _check_rows(before, _counts(ris), len(results[connections].acked))
+    ris.close()
+    return results
+
+
+def _ris_environment(ris: Ris) -> dict[str, str]:
+    return {"RIS_DATABASE__URL": ris.settings.database_url, "RIS_DATA__DIR": str(ris.settings.data.dir), "RIS_MLLP__PORT": "0"}
+
+
+def _load(port: int, connections: int, first: int = 0) -> LoadResult:
+    result = asyncio.run(
+        drive(
+            "127.0.0.1", port, connections=connections, seconds=SECONDS,
+            make_message=lambda connection, n: make_order(first + connection, n),
+        )
+    )  # fmt: skip
+    if result.errors or result.unanswered:
+        raise SystemExit(f"the load was not answered: {result.errors[:3]} {len(result.unanswered)} unanswered")
+    return result
+
+
+def _counts(ris: Ris) -> dict[str, int]:
+    with ris.read() as session:
+        return {table: session.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one() for table in TABLES}
+
+
+def _check_rows(before: dict[str, int], after: dict[str, int], acked: int) -> None:
+    """Every acknowledged message has left all its rows."""
+    grown = {table: after[table] - before[table] for table in TABLES}
+    print("    rows per table:", ", ".join(f"{table} {count}" for table, count in grown.items()), flush=True)
+    short = [t for t in ("message", "patient", "patient_identifier", "visit", "imaging_order", "requested_procedure") if grown[t] < acked]
+    if short:
+        raise SystemExit(f"{acked} messages were acknowledged, but these tables grew by less: {short}")
+
+
+@contextmanager
+def _peer(name: str, work: Path) -> Iterator[int]:
+    """A peer server of `tests.bench.peers` in a process of its own, on a fresh durable SQLite file."""
+    database = Path(tempfile.mkdtemp(dir=work)) / "peer.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.peers", name, str(database)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _print(rates: dict[str, dict[int, LoadResult]]) -> None:
+    print(f"\n{'intake: messages a second (p50 / p99 ms)':44}" + "".join(f"{c:>24} conn" for c in CONNECTIONS))
+    for name, results in rates.items():
+        cells = (f"{r.rate:8.0f} ({r.p50_ms:.1f} / {r.p99_ms:.1f})" for r in results.values())
+        print(f"{name:44}" + "".join(f"{cell:>29}" for cell in cells))
+    for name in ("RIS on SQLite", "RIS on PostgreSQL"):
+        for peer in ("python-hl7", "floor"):
+            ratios = (rates[name][c].rate / rates[peer][c].rate for c in CONNECTIONS)
+            print(f"{name + ' / ' + peer:44}" + "".join(f"{ratio:>29.2f}" for ratio in ratios))
+
+
+if __name__ == "__main__":
+    main()
