@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 LOCKED := .venv/.locked
 PROJECT := .venv/.project
-COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11
+COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --generate-hashes --python-version 3.11
 
 .PHONY: help setup run test check fix bench faults corpus migrate migration docs lock clean system-packages
 
@@ -50,7 +50,8 @@ migration: setup  ## Write the migration of a changed model: make migration m="w
 	@test -n '$(m)' || { echo 'Say what changes: make migration m="add a column"' >&2; exit 1; }
 	$(BIN)/alembic revision --autogenerate -m '$(m)'
 
-docs: setup  ## Check that every link in the documentation leads somewhere
+docs: setup  ## Draw what follows from the code's tables, and check that every link leads somewhere
+	$(BIN)/python -m tests.architecture.drawn
 	$(BIN)/pytest -q tests/architecture/test_docs.py
 
 lock: setup  ## Resolve all versions anew and write the lock files

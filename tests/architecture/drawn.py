@@ -1,0 +1,82 @@
+"""Draws the pages of docs/design that follow from tables in the code: floors, life cycles, reactions, tasks."""
+
+import tomllib
+from pathlib import Path
+
+from ris.base.machine import Machine
+from ris.order.status import PROCEDURE
+from ris.reactions import REACTIONS
+from ris.report.status import REPORT
+from ris.scheduling.status import STEP
+from ris.task.kinds import KINDS
+
+ROOT = Path(__file__).parents[2]
+MACHINES: tuple[Machine, ...] = (PROCEDURE, STEP, REPORT)
+
+
+def floors() -> str:
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    lines = [
+        "# The floors",
+        "",
+        contract["name"] + ". `|` separates neighbours that may not know each other, `:` those that may;",
+        "parentheses: not built yet.",
+        "",
+        "```",
+    ]
+    lines += contract["layers"]
+    lines += ["```", "", "What each package knows stands in the first line of its `__init__.py`."]
+    return "\n".join(lines) + "\n"
+
+
+def states() -> str:
+    lines = ["# Life cycles", "", "Each is a table in a `status.py`; a refused step names what is missing.", ""]
+    for machine in MACHINES:
+        lines += [
+            f"## {machine.what.capitalize()}",
+            "",
+            f"Begins as **{_words(machine.initial)}**.",
+            "",
+            "| step | from | to | needs |",
+            "|---|---|---|---|",
+        ]
+        for step in machine.steps:
+            sources = ", ".join(sorted(_words(s) for s in step.sources))
+            needs = "; ".join(f"not: {r.text}" for r in step.requires)
+            lines.append(f"| {_words(step.name)} | {sources} | {_words(step.target)} | {needs} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def reactions() -> str:
+    lines = [
+        "# What follows from what",
+        "",
+        "The table of `ris/reactions.py`: all of it happens in the transaction of the event.",
+        "",
+        "| event | makes |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| `{event}` | {', '.join(f'`{r.__module__.removeprefix("ris.")}.{r.__name__}`' for r in found)} |"
+        for event, found in REACTIONS.items()
+    ]
+    lines += ["", "# Tasks that the program raises", "", "| kind | title | what a person does |", "|---|---|---|"]
+    lines += [f"| `{name}` | {kind.title} | {kind.what_to_do} |" for name, kind in KINDS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+PAGES = {"docs/design/floors.md": floors, "docs/design/states.md": states, "docs/design/reactions.md": reactions}
+
+
+def write() -> None:
+    for page, draw in PAGES.items():
+        (ROOT / page).write_text(draw(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
