@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ris.base.machine import Machine
 from ris.order.status import PROCEDURE
-from ris.reactions import REACTIONS
+from ris.reactions import REACTIONS, Reaction
 from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 from ris.task.kinds import KINDS
@@ -57,13 +57,14 @@ def reactions() -> str:
         "| event | makes |",
         "|---|---|",
     ]
-    lines += [
-        f"| `{event}` | {', '.join(f'`{r.__module__.removeprefix("ris.")}.{r.__name__}`' for r in found)} |"
-        for event, found in REACTIONS.items()
-    ]
+    lines += [f"| `{event}` | {', '.join(_function(r) for r in found)} |" for event, found in REACTIONS.items()]
     lines += ["", "# Tasks that the program raises", "", "| kind | title | what a person does |", "|---|---|---|"]
     lines += [f"| `{name}` | {kind.title} | {kind.what_to_do} |" for name, kind in KINDS.items()]
     return "\n".join(lines) + "\n"
+
+
+def _function(reaction: Reaction) -> str:
+    return f"`{reaction.__module__.removeprefix('ris.')}.{reaction.__name__}`"
 
 
 def _words(name: str) -> str:
