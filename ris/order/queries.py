@@ -1,0 +1,98 @@
+"""What pages show of orders: the head of an exam, the exams of a patient, an accession number's exam."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.catalog.model import Modality, Procedure, Site
+from ris.order.model import Order, RequestedProcedure
+from ris.order.status import Priority, ProcedureStatus
+from ris.partner.model import Partner
+from ris.patient.model import Patient, Sex, Visit
+
+
+@dataclass(frozen=True, slots=True)
+class ExamRow:
+    """One exam with what identifies its patient; times are UTC, `zone` is the site's."""
+
+    procedure_id: int
+    accession_number: str
+    study_instance_uid: str
+    procedure_name: str
+    modality: Modality | None
+    known: bool
+    status: ProcedureStatus
+    started_at: datetime | None
+    ended_at: datetime | None
+    ended_reason: str
+    site_id: int
+    site_name: str
+    zone: str
+    order_id: int
+    placer_number: str
+    filler_number: str
+    priority: Priority
+    requested_at: datetime | None
+    placed_at: datetime
+    orderer_name: str
+    reason: str
+    clinical_information: str
+    danger: str
+    transport: str
+    diagnosis: str
+    partner_name: str | None
+    visit_number: str | None
+    location: str | None
+    patient_id: int
+    family: str
+    given: str
+    birth_date: date | None
+    sex: Sex
+
+    @property
+    def patient_name(self) -> str:
+        return f"{self.family}, {self.given}"
+
+
+_COLUMNS = (
+    RequestedProcedure.id, RequestedProcedure.accession_number, RequestedProcedure.study_instance_uid,
+    sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
+    Procedure.modality, Procedure.id.is_not(None), RequestedProcedure.status, RequestedProcedure.started_at, RequestedProcedure.ended_at,
+    RequestedProcedure.ended_reason, Site.id, Site.name, Site.zone, Order.id, Order.placer_number, Order.filler_number, Order.priority,
+    Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,
+    Order.diagnosis, Partner.name, Visit.visit_number, Visit.location, Patient.id, Patient.family, Patient.given, Patient.birth_date,
+    Patient.sex,
+)  # fmt: skip
+
+
+def _exams(session: Session, *where: sa.ColumnElement[bool]) -> list[ExamRow]:
+    rows = session.execute(
+        sa.select(*_COLUMNS)
+        .select_from(RequestedProcedure)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .join(Patient, Patient.id == Order.patient_id)
+        .join(Site, Site.id == RequestedProcedure.site_id)
+        .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .outerjoin(Partner, Partner.id == Order.partner_id)
+        .outerjoin(Visit, Visit.id == Order.visit_id)
+        .where(*where)
+        .order_by(Order.placed_at.desc(), RequestedProcedure.id.desc())
+        .limit(500)
+    )
+    return [ExamRow(*tuple(row)) for row in rows]
+
+
+def exam(session: Session, procedure_id: int) -> ExamRow | None:
+    return next(iter(_exams(session, RequestedProcedure.id == procedure_id)), None)
+
+
+def exams_of_patient(session: Session, patient_id: int, site_ids: Collection[int]) -> list[ExamRow]:
+    """Newest first; only those of sites that the reader may see."""
+    return _exams(session, Order.patient_id == patient_id, RequestedProcedure.site_id.in_(site_ids))
+
+
+def exams_of_order(session: Session, order_id: int) -> list[ExamRow]:
+    return _exams(session, Order.id == order_id)
