@@ -1,0 +1,1 @@
+"""The long-running processes and the commands that an operator types."""

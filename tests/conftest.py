@@ -1,0 +1,74 @@
+"""What every test of the domain stands on: a migrated database of each engine, and a hospital in it."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ris.bootstrap import Ris
+from ris.processes import database
+from ris.settings import Data, Database, Reports, Settings
+from tests.factories.hospital import Hospital, build_hospital
+from tests.postgres import PostgresServer
+
+TEMPLATE = "ris_template"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server per worker."""
+    server = PostgresServer.create()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    database.upgrade(Settings(data=Data(dir=folder)))
+    return folder / "ris.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    database.upgrade(Settings(database=Database(url=postgres.create_database(TEMPLATE))))
+    return TEMPLATE
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings of a fresh, migrated, empty database; reports are published as soon as they are signed."""
+    quick = Reports(publication_delay_seconds=0)
+    if engine_name == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "ris.db")
+        yield Settings(data=Data(dir=tmp_path), reports=quick)
+        return
+    template = request.getfixturevalue("postgres_template")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = f"ris_{next(_numbers)}"
+    with psycopg.connect(server.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield Settings(data=Data(dir=tmp_path), database=Database(url=server.url(name)), reports=quick)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def ris(settings: Settings) -> Iterator[Ris]:
+    ris = Ris(settings)
+    yield ris
+    ris.close()
+
+
+@pytest.fixture
+def hospital(ris: Ris) -> Hospital:
+    """Two sites in different zones, four rooms, six procedures, one user of each role, the partner EHR/HOSP."""
+    return build_hospital(ris)
