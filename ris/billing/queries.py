@@ -21,7 +21,9 @@ class ChargeRow:
 
 def charges_of(session: Session, procedure_id: int) -> list[ChargeRow]:
     rows = session.scalars(sa.select(Charge).where(Charge.procedure_id == procedure_id).order_by(Charge.id))
-    return [
-        ChargeRow(c.id, c.component, c.code, None if c.amount is None else Money(c.amount, c.currency), c.status, c.held_reason)
-        for c in rows
-    ]
+    return [_row(charge) for charge in rows]
+
+
+def _row(charge: Charge) -> ChargeRow:
+    price = None if charge.amount is None else Money(charge.amount, charge.currency)
+    return ChargeRow(charge.id, charge.component, charge.code, price, charge.status, charge.held_reason)
