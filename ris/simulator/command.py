@@ -148,10 +148,12 @@ def _send_message(client: Client, path: Path, message: bytes, *, verbose: bool) 
         click.echo(f"{label}: {error}")
         return False
     code, text = er7.answer_in(answer)
-    click.echo(f"{label}: {code or 'an answer without MSA'} {text}".rstrip())
+    is_ours = er7.field(answer, "MSA", 2) == er7.control_id(message)
+    stray = "" if is_ours else f" (in answer to {er7.field(answer, 'MSA', 2) or 'nothing'})"
+    click.echo(f"{label}: {code or 'no MSA'} {text}".rstrip() + stray)
     if verbose:
         click.echo("\n".join(er7.lines(answer)))
-    return code in ACCEPTED
+    return is_ours and code in ACCEPTED
 
 
 def _print_arrival(arrival: Arrival) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 from time import monotonic, time
+from types import TracebackType
+from typing import Self
 
 from ris.simulator import er7
 from ris.simulator.ledger import ACCEPTED, Ledger
@@ -109,11 +111,21 @@ class Ehr:
             self.step(most_groups=orders - len(self.orders) if orders else 2)
             if self._goes_on(orders):
                 self._pause(self._pause_s)
-        self._client.close()
+        self.close()
 
     def stop(self) -> None:
         """Lets `run` end after the message under way; may be called from a signal handler in another thread."""
         self._stopped.set()
+
+    def close(self) -> None:
+        """Hangs up; whatever is sent afterwards connects anew."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
     def step(self, *, most_groups: int = 2) -> None:
         """Does one of the things that are possible now, orders most often."""

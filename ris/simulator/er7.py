@@ -23,7 +23,7 @@ def decode(payload: bytes) -> str:
 def read(payload: bytes) -> list[Segment]:
     """The segments as lists in which index n is field n, MSH included; empty when the text does not start with MSH."""
     lines = [line for line in decode(payload).replace("\n", "\r").split("\r") if line.strip()]
-    if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 9:
+    if not lines or not lines[0].startswith("MSH") or len(lines[0]) < 8:
         return []
     separator = lines[0][3]
     segments = [line.split(separator) for line in lines]

@@ -139,7 +139,9 @@ class Receiver:
             return list(self._arrivals)
 
     def start(self) -> Self:
-        """Listens; a port of 0 is replaced by the one found, which a later start takes again."""
+        """Listens, unless it does; a port of 0 is replaced by the one found, which a later start takes again."""
+        if self._listener:
+            return self
         self._stopping = threading.Event()
         self._listener = socket.create_server((self.host, self.port), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -152,6 +154,7 @@ class Receiver:
         with self._arrived:
             open_sockets = [*self._connections, *([self._listener] if self._listener else [])]
             threads, self._threads = self._threads, []
+            self._listener = None
         for open_socket in open_sockets:
             with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
