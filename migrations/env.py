@@ -13,12 +13,13 @@ from alembic.autogenerate.api import AutogenContext
 from ris.base.database import make_engine
 from ris.base.orm import UtcDateTime
 from ris.bootstrap import METADATA
+from ris.exports.model import ExportContent
 from ris.outbox.hold import OutboundHold
 from ris.processes.job_model import JobRun
 from ris.settings import load
 
 # Tables of modules that the composition root does not load.
-BESIDES = (JobRun, OutboundHold)
+BESIDES = (ExportContent, JobRun, OutboundHold)
 
 ONE_AT_A_TIME = 0x52495364
 """Key of the advisory lock under which two programs that migrate at once queue (PostgreSQL)."""

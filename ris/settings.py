@@ -59,6 +59,7 @@ class Reports(_Section):
 class Jobs(_Section):
     charge_export_utc: str = Field("03:30", pattern=r"^\d\d:\d\d$", description="Time of the nightly charge export, UTC.")
     backup_utc: str = Field("02:15", pattern=r"^\d\d:\d\d$", description="Time of the nightly backup, UTC; SQLite only.")
+    backups_kept: int = Field(14, ge=1, description="How many nightly copies are kept; older ones are removed.")
 
 
 class PartnerSeed(_Section):
@@ -75,7 +76,9 @@ class PartnerSeed(_Section):
 
 
 class Settings(_Section):
-    mode: Literal["demo", "production"] = Field("demo", description="demo: invented hospital, printed passwords, a banner. production: neither.")
+    mode: Literal["demo", "production"] = Field(
+        "demo", description="demo: invented hospital, printed passwords, a banner. production: neither."
+    )
     data: Data = Data()
     database: Database = Database()
     web: Web = Web()

@@ -1,5 +1,6 @@
 """A small hospital, written as rows: what the catalogue, the staff and the partners of a test are."""
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
@@ -7,9 +8,10 @@ from ris.base.uow import Actor, UnitOfWork
 from ris.bootstrap import Ris
 from ris.catalog.model import CodeMap, Modality, OpeningHours, Procedure, Room, RoomProcedure, Site
 from ris.partner.model import Destination, Partner, Subscription
-from ris.staff.model import Role, RoleAssignment, User
+from ris.staff import service as staff
+from ris.staff.model import RoleAssignment, User
+from ris.staff.permission import ROLES
 
-ROLES = ("admin", "registrar", "scheduler", "technologist", "radiologist", "resident", "billing", "auditor")
 SUBSCRIPTIONS = (
     "order.placed",
     "order.changed",
@@ -29,7 +31,7 @@ class Hospital:
     rooms: dict[str, int]
     procedures: dict[str, int]
     users: dict[str, int]
-    """By role; the login is the role."""
+    """By role code of `ris.staff.permission`; the login is the role."""
     partner_id: int
     destination_id: int
 
@@ -46,6 +48,8 @@ PROCEDURES = (
     ("USABD", "Ultrasound abdomen", Modality.US, 30),
 )
 ROOMS = (("CT1", "MAIN", Modality.CT), ("MR1", "MAIN", Modality.MR), ("XR1", "MAIN", Modality.XR), ("US1", "WEST", Modality.US))
+PASSWORD = "a quiet corridor at noon"
+"""Of every user of the test hospital."""
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -101,16 +105,23 @@ def _rooms(uow: UnitOfWork, sites: dict[str, int], procedures: dict[str, int]) -
 
 
 def _users(uow: UnitOfWork, sites: dict[str, int]) -> dict[str, int]:
+    """One password for all, hashed once: hashing is slow on purpose."""
+    roles = staff.seed_roles(uow)
+    password_hash = _password_hash()
     users = {}
-    for role_code in ROLES:
-        role = uow.add(Role(code=role_code, name=role_code.capitalize()))
-        user = uow.add(User(login=role_code, family=role_code.capitalize(), given="Test", password_hash="!", created_at=CREATED))
+    for code in ROLES:
+        user = uow.add(User(login=code, family=code.capitalize(), given="Test", password_hash=password_hash, created_at=CREATED))
         uow.session.flush()
-        users[role_code] = user.id
+        users[code] = user.id
         for site_id in sites.values():
-            uow.add(RoleAssignment(user_id=user.id, role_id=role.id, site_id=site_id))
+            uow.add(RoleAssignment(user_id=user.id, role_id=roles[code], site_id=site_id))
     uow.session.flush()
     return users
+
+
+@functools.cache
+def _password_hash() -> str:
+    return staff.hash_password(PASSWORD)
 
 
 def _partner(uow: UnitOfWork, site_id: int) -> Partner:

@@ -1,0 +1,143 @@
+"""Runs by the clock: which jobs there are, when they are due, and the loop that runs them where this process leads."""
+
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import sqlalchemy as sa
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from ris.bootstrap import Ris
+from ris.exports import charges_csv
+from ris.processes import backup
+from ris.processes.runs import Leader, Runs
+from ris.report import service as reports
+from ris.report.model import ReportVersion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Nightly:
+    """Due once a day, UTC; `setting` names the time in `[jobs]`."""
+
+    work: Callable[[Ris, datetime], str]
+    """Program and the moment it was due; gives a line for the run table."""
+    setting: str
+    every_missed_day: bool
+    """False where only the newest missed day makes sense."""
+    wanted: Callable[[Ris], bool] = lambda _: True
+
+    def due_on(self, ris: Ris, day: date) -> datetime:
+        return datetime.combine(day, time.fromisoformat(getattr(ris.settings.jobs, self.setting)), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Often:
+    """Looks whether there is work, every few seconds, on the leader only; doing it twice changes nothing."""
+
+    work: Callable[[Ris], str]
+    seconds: float
+
+
+def export_charges(ris: Ris, due: datetime) -> str:
+    path = charges_csv.write(ris, due.date(), min(due, ris.clock()))
+    return path.name
+
+
+def back_up(ris: Ris, due: datetime) -> str:
+    path = backup.backup(ris)
+    backup.prune(path.parent, ris.settings.jobs.backups_kept)
+    return path.name
+
+
+def publish_reports(ris: Ris) -> str:
+    """Asks with a read first: a unit of work would queue with the writers for nothing."""
+    with ris.read() as session:
+        due = sa.select(ReportVersion.id).where(ReportVersion.published_at.is_(None), ReportVersion.publish_at <= ris.clock()).limit(1)
+        if session.scalar(due) is None:
+            return "nothing was due"
+    with ris.uow() as uow:
+        return f"{reports.publish_due(uow)} published"
+
+
+def _is_sqlite(ris: Ris) -> bool:
+    return ris.engine.dialect.name == "sqlite"
+
+
+JOBS: Mapping[str, Nightly | Often] = {
+    "charges-export": Nightly(export_charges, "charge_export_utc", every_missed_day=True),
+    "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
+    "publish-reports": Often(publish_reports, 2.0),
+}
+
+CATCH_UP_SECONDS = 60
+RENEW_SECONDS = 3
+
+
+def run_by_hand(ris: Ris, name: str, day: date) -> str:
+    """Runs a job for a day now, unless its row says that it is done or under way; says what came of it."""
+    job = JOBS[name]
+    if isinstance(job, Often):
+        return job.work(ris)
+    due = job.due_on(ris, day)
+    return Runs(ris).run(name, due, lambda: job.work(ris, due))
+
+
+def catch_up(ris: Ris, name: str) -> list[str]:
+    """Runs a nightly job for every moment that it was due and is not done, oldest first."""
+    job = JOBS[name]
+    if isinstance(job, Often) or not job.wanted(ris):
+        return []
+    runs, now = Runs(ris), ris.clock()
+    today = job.due_on(ris, now.date())
+    newest = today if today <= now else today - timedelta(days=1)
+    last = runs.last_done(name) or runs.begin_at(name, newest)
+    days = range(1, (newest.date() - last.date()).days + 1)
+    missing = [job.due_on(ris, last.date() + timedelta(days=n)) for n in days]
+    missing = sorted({*missing, *runs.unfinished(name)}) if job.every_missed_day else missing[-1:]
+    return [runs.run(name, due, lambda due=due: job.work(ris, due)) for due in missing]  # type: ignore[misc]
+
+
+def run_forever(ris: Ris) -> None:
+    """Until SIGTERM or SIGINT; what is running then is finished first."""
+    stopping = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stopping)  # before the scheduler's threads begin, which inherit it
+    leader = Leader(ris)
+    scheduler = make_scheduler(ris, leader)
+    scheduler.start()
+    log.info("jobs: %s", ", ".join(JOBS))
+    signal.sigwait(stopping)
+    scheduler.shutdown(wait=True)
+    leader.resign()
+    ris.close()
+
+
+def make_scheduler(ris: Ris, leader: Leader) -> BackgroundScheduler:
+    """APScheduler with everything in memory: the run table, not the scheduler, knows what is done."""
+    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+    scheduler.add_job(_guarded("leader", leader.renew), "interval", seconds=RENEW_SECONDS, next_run_time=datetime.now(UTC))
+    for name, job in JOBS.items():
+        if isinstance(job, Often):
+            work = _guarded(name, lambda job=job: leader.leads and job.work(ris))  # type: ignore[misc]
+            scheduler.add_job(work, "interval", seconds=job.seconds)
+        else:
+            work = _guarded(name, lambda name=name: leader.leads and catch_up(ris, name))  # type: ignore[misc]
+            at = job.due_on(ris, ris.clock().date())
+            scheduler.add_job(work, "cron", hour=at.hour, minute=at.minute)
+            scheduler.add_job(work, "interval", seconds=CATCH_UP_SECONDS)
+    return scheduler
+
+
+def _guarded(name: str, work: Callable[[], object]) -> Callable[[], None]:
+    """One failing job stops no other: it is logged, and tried again when it is due again."""
+
+    def run() -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("%s failed", name)
+
+    return run

@@ -1,0 +1,35 @@
+"""The web server: waitress with few threads, because more of them cost speed."""
+
+import gc
+import logging
+import signal
+from types import FrameType
+
+import waitress
+
+from ris.bootstrap import Ris
+from ris.web.app import create_app
+
+log = logging.getLogger(__name__)
+
+FORWARDED = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
+
+
+def serve(ris: Ris) -> None:
+    """Serves until SIGTERM or SIGINT; requests that are being answered end first."""
+    web = ris.settings.web
+    proxy = {"trusted_proxy": "*", "trusted_proxy_headers": FORWARDED} if web.behind_proxy else {}
+    server = waitress.create_server(
+        create_app(ris), host=web.host, port=web.port, threads=web.threads, ident="", clear_untrusted_proxy_headers=True, **proxy
+    )
+    signal.signal(signal.SIGTERM, _leave)
+    # What the start has loaded stays for ever: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    log.info("pages on http://%s:%d", web.host, web.port)
+    server.run()
+    ris.close()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
