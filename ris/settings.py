@@ -99,6 +99,9 @@ class Settings(_Section):
 SECTIONS: dict[str, type[_Section]] = {"data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs}
 
 
+SHORTEST_SECRET = 32
+
+
 def known_names() -> dict[str, tuple[str, ...]]:
     """Every environment variable and the path of the key that it sets."""
     names = {f"RIS_{s}__{k}".upper(): (s, k) for s, section in SECTIONS.items() for k in section.model_fields}
@@ -178,8 +181,9 @@ def _refuse_the_unsafe(settings: Settings) -> None:
     """Production with default secrets, or in clear text beyond this machine, does not start."""
     if settings.is_demo:
         return
-    if settings.web.secret_key.get_secret_value() == Web().secret_key.get_secret_value():
-        raise SettingsError("web.secret_key: production needs a secret of its own (RIS_WEB__SECRET_KEY_FILE)")
+    secret = settings.web.secret_key.get_secret_value()
+    if len(secret) < SHORTEST_SECRET or secret == Web().secret_key.get_secret_value():
+        raise SettingsError(f"web.secret_key: production needs its own, {SHORTEST_SECRET} characters or more (RIS_WEB__SECRET_KEY_FILE)")
     if not _is_loopback(settings.web.host) and not settings.web.behind_proxy:
         raise SettingsError(f"web.host: {settings.web.host} is not loopback, and no TLS proxy is declared (web.behind_proxy)")
     if not _is_loopback(settings.mllp.host) and not (settings.mllp.certificate or settings.mllp.behind_proxy):

@@ -25,7 +25,8 @@ class Start:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.lock: IO[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+        self._ris: Ris | None = None
 
     @functools.cached_property
     def settings(self) -> Settings:
@@ -39,20 +40,25 @@ class Start:
     def open(self) -> Ris:
         """The program on a database that is up to date and, in production, without demo users. Ends the program otherwise."""
         self.settings.data.dir.mkdir(parents=True, exist_ok=True)
-        ris = Ris(self.settings)
         # Held until the program ends: nobody restores a copy under a process that runs.
-        self.lock = mark_running(self.settings.data.dir)
-        reason = why_not_ready(ris)
+        self._lock = mark_running(self.settings.data.dir)
+        self._ris = Ris(self.settings)
+        reason = why_not_ready(self._ris)
         if reason:
-            ris.close()
             click.echo(reason, err=True)
             sys.exit(WRONG_SETTINGS)
-        return ris
+        return self._ris
 
     def ready_settings(self) -> Settings:
         """The settings for a process that opens the program itself, after the same checks."""
         self.open().close()
         return self.settings
+
+    def close(self) -> None:
+        if self._ris:
+            self._ris.close()
+        if self._lock:
+            self._lock.close()
 
 
 def why_not_ready(ris: Ris) -> str:

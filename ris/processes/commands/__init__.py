@@ -22,7 +22,8 @@ from ris.processes.context import DEMO_FILE, Start
 @click.pass_context
 def main(context: click.Context, config: Path | None) -> None:
     """A radiology information system: orders in, exams planned and done, reports signed, charges out."""
-    context.obj = Start(config or (DEMO_FILE if DEMO_FILE.exists() else None))
+    context.obj = start = Start(config or (DEMO_FILE if DEMO_FILE.exists() else None))
+    context.call_on_close(start.close)
 
 
 for command in (run, web, listener, sender, jobs, db, site, user, routes, audit, doctor):

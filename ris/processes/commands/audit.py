@@ -19,5 +19,4 @@ def verify(start: Start) -> None:
     ris = start.open()
     with ris.read() as session:
         found = verify_chain(session)
-    ris.close()
     click.echo(found)

@@ -44,8 +44,6 @@ def backup(start: Start) -> None:
         click.echo(copies.backup(ris))
     except copies.BackupError as error:
         raise click.ClickException(str(error)) from error
-    finally:
-        ris.close()
 
 
 @db.command()
@@ -79,5 +77,4 @@ def release(start: Start, yes: bool) -> None:
         click.confirm("Send waiting messages to the partners and write exports?", abort=True)
     with ris.uow() as uow:
         released = hold.release_all(uow)
-    ris.close()
     click.echo(f"released; destinations that may send again: {released}")

@@ -75,4 +75,3 @@ def run_job(start: Start, name: str, date: datetime | None) -> None:
     ris = start.open()
     day = date.date() if date else datetime.now(UTC).date()
     click.echo(run_by_hand(ris, name, day))
-    ris.close()

@@ -46,8 +46,6 @@ def add(
             _assign(uow, new.id, roles, sites)
     except RisError as error:
         raise click.ClickException(error.message) from error
-    finally:
-        ris.close()
     click.echo(f"{login} is added")
 
 
@@ -76,8 +74,6 @@ def add_site(start: Start, code: str, name: str, zone: str, currency: str) -> No
             uow.emit(Event("catalog.site_added", Ref("site", row.id), site_id=row.id))
     except RisError as error:
         raise click.ClickException(error.message) from error
-    finally:
-        ris.close()
     click.echo(f"{code} is added")
 
 
