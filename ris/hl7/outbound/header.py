@@ -1,0 +1,219 @@
+"""What every message of ours begins with: MSH, the patient as known now, the visit; and how segments are filled and checked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.base.clock import local
+from ris.base.ref import Ref
+from ris.catalog.model import Procedure, Site
+from ris.hl7 import charset, er7
+from ris.hl7.outbound.skeleton import Skeleton, skeleton
+from ris.order.model import Order, RequestedProcedure
+from ris.outbox.dispatch import CannotBuild
+from ris.outbox.model import Delivery, StoredEvent
+from ris.partner.model import Destination, Partner
+from ris.patient.model import Patient, PatientIdentifier, Visit
+
+APPLICATION = "RIS"
+"""MSH-3, and the namespace of our filler numbers."""
+CODING_SYSTEM = "99RIS"
+"""Of our own procedure codes: table 0396 keeps names that begin with 99 for local systems."""
+DEPARTMENT = "RAD"
+"""OBR-24, table 0074."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One delivery that is to become a message, with all that its builder may look at."""
+
+    session: Session
+    delivery: Delivery
+    event: StoredEvent
+    destination: Destination
+    partner: Partner
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A message as text, and what it is about."""
+
+    kind: str
+    """MSH-9.1^MSH-9.2."""
+    text: str
+    links: tuple[Ref, ...]
+
+
+class Writer:
+    """Collects the segments of one message; refuses a segment or field that its structure does not have."""
+
+    def __init__(self, job: Job, structure: str, version: str) -> None:
+        self.job = job
+        self.version = version
+        self._structure: Skeleton = skeleton(structure, version)
+        self._segments: list[str] = []
+
+    def add(self, name: str, fields: Mapping[int, er7.Value]) -> None:
+        for number, value in fields.items():
+            if value:
+                self._structure.check(name, number)
+        self._segments.append(er7.segment(name, fields))
+
+    def moment(self, at: datetime | None) -> str:
+        """A TS by the wall clock of the partner, with its offset; empty without a time."""
+        return f"{local(at, self.job.partner.zone):%Y%m%d%H%M%S%z}" if at else ""
+
+    def built(self, links: Iterable[Ref]) -> Built:
+        """The finished message. Names its character set only where it holds more than ASCII (MSH-18, table 0211)."""
+        code, event = self._structure.name.split("_")
+        msh = self._msh(f"{code}^{event}")
+        text = er7.join((msh, *self._segments))
+        return Built(f"{code}^{event}", text, tuple(dict.fromkeys(links)))
+
+    def _msh(self, kind: str) -> str:
+        """HL7 v2.5.1 ch. 2.15.9. MSH-15 and 16 stay empty: one answer, of the application (original mode)."""
+        job = self.job
+        is_ascii = all(segment.isascii() for segment in self._segments)
+        return er7.segment(
+            "MSH",
+            {
+                3: APPLICATION,
+                4: _facility(job),
+                5: job.partner.application,
+                6: job.partner.facility,
+                7: self.moment(job.now),
+                9: er7.components(*kind.split("^"), self._structure.name),
+                10: job.delivery.control_id,
+                11: "P",
+                12: self.version,
+                18: "" if is_ascii else job.destination.charset,
+            },
+        )
+
+
+def encoded(text: str, msh_18: str) -> tuple[bytes, str]:
+    """The bytes in the destination's character set, and its codec. Raises CannotBuild for a character that it does not have."""
+    codec = charset.codec_for(msh_18) or "utf-8"
+    result = charset.encode(text, codec)
+    if result.replaced:
+        # A question mark in place of a sign like "not less than" could turn a finding round.
+        raise CannotBuild(f"the text holds characters that {msh_18} cannot write: give the destination another character set")
+    return result.raw, codec
+
+
+def order_of(job: Job) -> Order:
+    """Raises CannotBuild when the event is about no order."""
+    order = job.session.get(Order, job.event.order_id) if job.event.order_id else None
+    if order is None:
+        raise CannotBuild(f"{job.event.name} names no order")
+    return order
+
+
+def add_patient(writer: Writer, order: Order) -> Patient:
+    """PID (HL7 v2.5.1 ch. 3.4.2) and PV1 (ch. 3.4.3): the survivor of a merge, with the identifiers that are its own."""
+    patient = _survivor(writer.job.session, order.patient_id)
+    writer.add(
+        "PID",
+        {
+            1: "1",
+            3: _identifiers(writer.job.session, patient.id),
+            5: er7.components(patient.family, patient.given, patient.middle, patient.suffix, patient.prefix, "", "L"),
+            7: f"{patient.birth_date:%Y%m%d}" if patient.birth_date else "",
+            8: patient.sex,
+            11: er7.components(patient.street, "", patient.city, patient.region, patient.postal_code, patient.country),
+            13: patient.phone,
+            30: "Y" if patient.deceased else "",
+        },
+    )
+    _add_visit(writer, order)
+    return patient
+
+
+def _survivor(session: Session, patient_id: int) -> Patient:
+    patient = session.get_one(Patient, patient_id)
+    while patient.merged_into_id is not None:
+        patient = session.get_one(Patient, patient.merged_into_id)
+    return patient
+
+
+def _identifiers(session: Session, patient_id: int) -> list[er7.Repetition]:
+    rows = session.scalars(
+        sa.select(PatientIdentifier)
+        .where(PatientIdentifier.patient_id == patient_id, ~PatientIdentifier.merged)
+        .order_by(PatientIdentifier.id)
+    )
+    return [er7.components(row.value, "", "", row.authority, row.type) for row in rows]
+
+
+def _add_visit(writer: Writer, order: Order) -> None:
+    visit = writer.job.session.get(Visit, order.visit_id) if order.visit_id else None
+    if visit is None:
+        writer.add("PV1", {1: "1", 2: "U"})
+        return
+    writer.add(
+        "PV1",
+        {
+            1: "1",
+            2: visit.patient_class,
+            3: er7.components(*visit.location.split("^")),
+            19: er7.components(visit.visit_number, "", "", _visit_authority(visit), "VN"),
+        },
+    )
+
+
+def _visit_authority(visit: Visit) -> str:
+    return visit.key.removesuffix(visit.visit_number).rstrip("|")
+
+
+def _facility(job: Job) -> str:
+    order = job.session.get(Order, job.event.order_id) if job.event.order_id else None
+    return job.session.get_one(Site, order.site_id).code if order else ""
+
+
+# ── fields that more than one message has ────────────────────────────────────────────────────────────────────────────
+
+
+def placer_number(order: Order) -> er7.Components:
+    """ORC-2 and OBR-2."""
+    return er7.components(order.placer_number, order.placer_namespace)
+
+
+def filler_number(order: Order) -> er7.Components:
+    """ORC-3 and OBR-3."""
+    return er7.components(order.filler_number, APPLICATION)
+
+
+def orderer(order: Order) -> er7.Components:
+    """ORC-12 and OBR-16, data type XCN: number, family and given name."""
+    family, _, given = order.orderer_name.partition(", ")
+    return er7.components(order.orderer_number, family, given)
+
+
+def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Components:
+    """OBR-4: the placer's own code for whoever placed the order, with ours as the alternate; ours alone for others."""
+    ours = _our_code(job.session, procedure)
+    if procedure.partner_code and order.partner_id == job.partner.id:
+        theirs = (procedure.partner_code, procedure.partner_text, procedure.partner_system)
+        return er7.components(*theirs, *ours) if ours[0] != procedure.partner_code else er7.components(*theirs)
+    return er7.components(*ours)
+
+
+def our_service_id(job: Job, procedure: RequestedProcedure) -> er7.Components:
+    """OBR-44: what was done, in our own code."""
+    return er7.components(*_our_code(job.session, procedure))
+
+
+def _our_code(session: Session, procedure: RequestedProcedure) -> tuple[str, str, str]:
+    known = session.get(Procedure, procedure.procedure_id) if procedure.procedure_id else None
+    if known is None:
+        return (procedure.partner_code, procedure.partner_text, procedure.partner_system)
+    return (known.code, known.name, CODING_SYSTEM)
+
+
+def links(patient: Patient, order: Order, procedures: Iterable[RequestedProcedure], *others: Ref) -> list[Ref]:
+    """What the journal's row of the message is found by."""
+    return [Ref("patient", patient.id), Ref("order", order.id), *(Ref("procedure", p.id) for p in procedures), *others]

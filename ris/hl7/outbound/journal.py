@@ -1,0 +1,113 @@
+"""How a message of ours comes into the journal: built for a delivery, or corrected by a person."""
+
+import hashlib
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from ris.base.errors import Invalid, NotFound
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
+from ris.hl7 import charset, er7
+from ris.hl7.outbound import BUILDERS, header
+from ris.hl7.outbound.header import Built, Job
+from ris.journal.model import Direction, Message, MessageLink, MessageState
+from ris.outbox import service
+from ris.outbox.dispatch import CannotBuild, NothingToTell
+from ris.outbox.model import Delivery, StoredEvent
+from ris.partner.model import Destination, Partner
+
+
+def build(uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> int:
+    """Builds the message of a delivery and stores its bytes; the id of the journal's row.
+
+    Raises NothingToTell, and CannotBuild for whatever goes wrong in a builder: another try would go wrong as well.
+    """
+    built = _built(uow, delivery, event, destination)
+    raw, codec = header.encoded(built.text, destination.charset)
+    return _store(uow, destination, delivery.control_id, built.kind, raw, codec, built.links)
+
+
+def correct(uow: UnitOfWork, delivery_id: int, text: str) -> Delivery:
+    """Replaces a parked delivery by the text of a person, of the same kind, under a new MSH-10 that is put in here.
+
+    Raises Invalid when the text is no such message, NotAllowedNow when the delivery is not parked.
+    """
+    delivery = uow.session.get(Delivery, delivery_id)
+    if delivery is None:
+        raise NotFound(f"delivery {delivery_id} does not exist")
+    destination = uow.session.get_one(Destination, delivery.destination_id)
+    message = er7.Message.parse(text)
+    kind = f"{message.value('MSH', 9, 1)}^{message.value('MSH', 9, 2)}"
+    _same_kind(uow.session, delivery, kind)
+
+    def store(control_id: str) -> int:
+        try:
+            raw, codec = header.encoded(_with_control_id(message, control_id), destination.charset)
+        except CannotBuild as error:
+            raise Invalid(str(error)) from error
+        return _store(uow, destination, control_id, kind, raw, codec, _links_of(uow.session, delivery))
+
+    return service.correct(uow, delivery_id, store)
+
+
+def text_of(session: Session, delivery_id: int) -> str:
+    """The stored message of a delivery as text, one segment a line, for a person to correct; empty while it is not built."""
+    row = session.execute(
+        sa.select(Message.raw, Message.charset).join(Delivery, Delivery.message_id == Message.id).where(Delivery.id == delivery_id)
+    ).one_or_none()
+    return charset.decode(row.raw, row.charset).text.replace("\r", "\n") if row else ""
+
+
+def _built(uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> Built:
+    builder = BUILDERS.get(delivery.message)
+    if builder is None:
+        raise CannotBuild(f"there is no message {delivery.message}")
+    partner = uow.session.get_one(Partner, destination.partner_id)
+    try:
+        return builder(Job(uow.session, delivery, event, destination, partner, uow.now))
+    except (CannotBuild, NothingToTell, SQLAlchemyError):
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # Its text may hold a patient's values.
+        raise CannotBuild(f"{delivery.message} failed with {type(error).__name__}") from error
+
+
+def _store(uow: UnitOfWork, destination: Destination, control_id: str, kind: str, raw: bytes, codec: str, links: Iterable[Ref]) -> int:
+    message_id = new_id()
+    uow.append(
+        Message,
+        {
+            "id": message_id, "direction": Direction.outbound, "protocol": "mllp", "partner_id": destination.partner_id, "at": uow.now,
+            "kind": kind, "control_id": control_id, "digest": hashlib.sha256(raw).hexdigest(), "raw": raw, "charset": codec,
+            "state": MessageState.sent, "ack_code": "", "answer": b"", "error": "", "place": destination.name,
+        },
+    )  # fmt: skip
+    for link in links:
+        uow.append(MessageLink, {"message_id": message_id, "object_kind": link.kind, "object_id": link.id})
+    return message_id
+
+
+def _same_kind(session: Session, delivery: Delivery, kind: str) -> None:
+    before = session.scalar(sa.select(Message.kind).where(Message.id == delivery.message_id))
+    if before is not None and kind != before:
+        raise Invalid(f"this delivery is a {before}: it cannot become another kind of message", error_code="200")
+
+
+def _with_control_id(message: er7.Message, control_id: str) -> str:
+    separator = message.delimiters.field
+    msh = message.msh.raw.split(separator)
+    # MSH-1 is the separator itself, so MSH-10 is the part with index 9.
+    msh += [""] * (10 - len(msh))
+    msh[9] = er7.escape(control_id, message.delimiters)
+    return er7.join((separator.join(msh), *(segment.raw for segment in message.segments[1:])))
+
+
+def _links_of(session: Session, delivery: Delivery) -> list[Ref]:
+    rows = session.execute(
+        sa.select(MessageLink.object_kind, MessageLink.object_id).where(MessageLink.message_id == (delivery.message_id or 0))
+    )
+    return [Ref(*row) for row in rows]

@@ -1,0 +1,155 @@
+"""The MLLP transport: one persistent connection per destination, one message in flight, and only its own answer is taken for its answer."""
+
+import logging
+import select
+import socket
+import time
+from contextlib import suppress
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.base.errors import RisError
+from ris.base.uow import UnitOfWork
+from ris.hl7 import charset, er7, mllp
+from ris.hl7.outbound import journal
+from ris.journal.model import Message
+from ris.outbox.dispatch import ACCEPTED, ERROR, REJECTED, Answer
+from ris.outbox.model import Delivery, StoredEvent
+from ris.partner.model import Destination
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 5.0
+MAX_ANSWER_BYTES = 1_048_576
+CODES = (*ACCEPTED, *ERROR, *REJECTED)
+
+
+class MllpTransport:
+    """What the outbox needs to know of MLLP and HL7 v2."""
+
+    def build(self, uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> int:
+        return journal.build(uow, delivery, event, destination)
+
+    def payload(self, session: Session, message_id: int) -> bytes:
+        return session.execute(sa.select(Message.raw).where(Message.id == message_id)).scalar_one()
+
+    def answered(self, uow: UnitOfWork, message_id: int, answer: Answer) -> None:
+        """MSA-1 and the bytes of the answer; what is no answer to the message leaves no mark on it."""
+        if answer.code in CODES:
+            statement = sa.update(Message).where(Message.id == message_id).values(ack_code=answer.code, answer=answer.raw)
+            uow.session.execute(statement.execution_options(synchronize_session=False))
+
+    def open(self, host: str, port: int) -> "MllpChannel":
+        return MllpChannel(host, port)
+
+
+class MllpChannel:
+    """A connection that is made when it is needed and kept while every answer is the right one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        self._socket: socket.socket | None = None
+
+    def send(self, payload: bytes, control_id: str, timeout_s: float) -> Answer:
+        """Anything but the answer to this very message drops the connection, so that a late answer meets nobody."""
+        try:
+            answer = self._exchange(self._connected(), mllp.frame(payload), control_id, timeout_s)
+        except TimeoutError:
+            answer = Answer("no answer", f"within {timeout_s:g} s")
+        except OSError as error:
+            answer = Answer("no connection", _reason(error))
+        except ValueError:
+            answer = Answer("not sent", "the message holds bytes that end a frame")
+        if answer.code not in CODES:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        connection, self._socket = self._socket, None
+        if connection is not None:
+            with suppress(OSError):
+                # Another thread may wait in it: a mere close would leave it waiting.
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+    def _connected(self) -> socket.socket:
+        if self._socket is not None and _is_readable(self._socket):
+            # The peer has hung up, or says something that nobody asked for, such as an answer that came too late.
+            self.close()
+        if self._socket is None:
+            self._socket = _connect(self._address)
+        return self._socket
+
+    def _exchange(self, connection: socket.socket, frame: bytes, control_id: str, timeout_s: float) -> Answer:
+        ends_at = time.monotonic() + timeout_s
+        connection.settimeout(timeout_s)
+        connection.sendall(frame)
+        framer = mllp.Framer(MAX_ANSWER_BYTES)
+        while True:
+            for item in framer.feed(_received(connection, ends_at)):
+                # The commit of MLLP Release 2 says that the block came, not what became of the message.
+                if item != mllp.Commit(accepted=True):
+                    return _answer(item, control_id)
+
+
+def _connect(address: tuple[str, int]) -> socket.socket:
+    connection = socket.create_connection(address, CONNECT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A peer that vanished without a word is found after about two minutes, also while nothing is sent.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    return connection
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    return bool(select.select([connection], [], [], 0)[0])
+
+
+def _received(connection: socket.socket, ends_at: float) -> bytes:
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
+    chunk = connection.recv(65536)
+    if not chunk:
+        raise ConnectionResetError
+    return chunk
+
+
+def _reason(error: OSError) -> str:
+    """The kind of failure alone: refused, reset, unreachable."""
+    return type(error).__name__ if error.strerror is None else error.strerror
+
+
+def _answer(item: mllp.Item, control_id: str) -> Answer:
+    if not isinstance(item, mllp.Frame):
+        return Answer("not an acknowledgement", type(item).__name__.lower())
+    try:
+        message = er7.Message.parse(charset.decode(item.payload, None).text)
+    except RisError:
+        return Answer("not an acknowledgement")
+    code = message.value("MSA", 1)
+    if code not in CODES:
+        return Answer("not an acknowledgement", "it has no code of table 0008")
+    if message.value("MSA", 2) != control_id:
+        return Answer("another message's answer", "MSA-2 is not our MSH-10")
+    return Answer(code, _fault(message), item.payload)
+
+
+def _fault(message: er7.Message) -> str:
+    """The first fault that the answer names: code of table 0357 and place, from ERR-3 and ERR-2, before 2.5 from ERR-1."""
+    err = message.first("ERR")
+    if err is None:
+        return ""
+    if err.value(3):
+        code, place = err.value(3), (err.value(2, 1), err.value(2, 3))
+    else:
+        code, place = err.value(1, 4), (err.value(1, 1), err.value(1, 3))
+    return " ".join(part for part in (_short(code), "-".join(_short(p) for p in place if p)) if part)
+
+
+def _short(text: str) -> str:
+    """A code of a well-behaved partner is short; what is not might be anything."""
+    return text if text.isalnum() and len(text) <= 10 else "?"

@@ -1,0 +1,135 @@
+"""What a person does with deliveries: hold and release a destination, resend, skip and correct what is parked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from ris.base.errors import Invalid, NotFound
+from ris.base.ids import new_id
+from ris.base.machine import Requirement
+from ris.base.ref import Ref
+from ris.base.uow import Event, UnitOfWork, service
+from ris.outbox.model import Delivery, DeliveryState, StoredEvent
+from ris.outbox.status import DELIVERY
+from ris.partner.model import Destination
+
+
+@service
+def hold(uow: UnitOfWork, destination_id: int, reason: str) -> Destination:
+    """Nothing more leaves to this destination; what is under way is finished. Raises Invalid without a reason."""
+    if not reason.strip():
+        raise Invalid("a hold needs a reason", error_code="101")
+    destination = _destination(uow, destination_id)
+    uow.touch()
+    destination.held, destination.held_why = True, reason
+    uow.emit(Event("delivery.held", Ref("destination", destination_id), facts={"reason": reason}))
+    return destination
+
+
+@service
+def release(uow: UnitOfWork, destination_id: int) -> Destination:
+    """What waits leaves again, in its order, and the head of the queue at once."""
+    destination = _destination(uow, destination_id)
+    uow.touch()
+    destination.held, destination.held_why = False, ""
+    uow.session.execute(
+        sa.update(Delivery)
+        .where(Delivery.destination_id == destination_id, Delivery.state == DeliveryState.waiting, Delivery.not_before.is_not(None))
+        .values(not_before=None)
+        .execution_options(synchronize_session=False)
+    )
+    uow.emit(Event("delivery.released", Ref("destination", destination_id)))
+    return destination
+
+
+@service
+def resend(uow: UnitOfWork, delivery_id: int) -> Delivery:
+    """The same bytes with the same MSH-10 once more, in their old place; for one that waits for its next try: now.
+
+    Raises NotAllowedNow for one that is delivered or skipped.
+    """
+    delivery = _locked(uow, delivery_id)
+    _step(uow, delivery, "resend")
+    delivery.not_before, delivery.attempts, delivery.reason = None, 0, ""
+    uow.emit(_event(uow, "delivery.resent", delivery))
+    return delivery
+
+
+@service
+def skip(uow: UnitOfWork, delivery_id: int, reason: str) -> Delivery:
+    """It shall not arrive; what waits behind it goes on. Raises NotAllowedNow without a reason, or when it is delivered."""
+    delivery = _locked(uow, delivery_id)
+    _step(uow, delivery, "skip", lambda _: bool(reason.strip()))
+    delivery.reason = reason
+    uow.emit(_event(uow, "delivery.skipped", delivery, reason=reason))
+    return delivery
+
+
+@service
+def correct(uow: UnitOfWork, delivery_id: int, store: Callable[[str], int]) -> Delivery:
+    """Replaces a parked delivery by one with other bytes and a new MSH-10, in its place before the later ones of its order.
+
+    `store` is given the new MSH-10, writes the bytes into the journal and returns the id of that row. Raises NotAllowedNow
+    when the delivery is not parked.
+    """
+    parked = _locked(uow, delivery_id)
+    _step(uow, parked, "correct")
+    replacement = _replacement(uow, parked)
+    parked.reason = f"corrected by {replacement['control_id']}"
+    # The journal's row goes in first, because the delivery points at it.
+    replacement["message_id"] = store(replacement["control_id"])
+    uow.append(Delivery, replacement)
+    uow.emit(_event(uow, "delivery.corrected", parked, replacement_id=replacement["id"], control_id=replacement["control_id"]))
+    uow.flush()
+    return uow.session.get_one(Delivery, replacement["id"])
+
+
+def park(uow: UnitOfWork, delivery: Delivery, reason: str) -> None:
+    """The event of a delivery that the partner refused, or that could not be built; the state is marked by who sends."""
+    uow.emit(_event(uow, "delivery.parked", delivery, reason=reason))
+
+
+def _locked(uow: UnitOfWork, delivery_id: int) -> Delivery:
+    delivery = uow.session.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+    if delivery is None:
+        raise NotFound(f"delivery {delivery_id} does not exist")
+    return delivery
+
+
+def _destination(uow: UnitOfWork, destination_id: int) -> Destination:
+    destination = uow.session.get(Destination, destination_id, with_for_update=True, populate_existing=True)
+    if destination is None:
+        raise NotFound(f"destination {destination_id} does not exist")
+    return destination
+
+
+def _step(uow: UnitOfWork, delivery: Delivery, name: str, holds: Callable[[Requirement], bool] = lambda _: True) -> None:
+    target = DELIVERY.go(name, delivery.state, holds)
+    uow.touch()
+    delivery.state = target
+
+
+def _replacement(uow: UnitOfWork, parked: Delivery) -> dict[str, Any]:
+    replacement_id = new_id()
+    corrections = sa.select(sa.func.max(Delivery.correction)).where(
+        Delivery.event_id == parked.event_id, Delivery.destination_id == parked.destination_id
+    )
+    return {
+        "id": replacement_id, "event_id": parked.event_id, "destination_id": parked.destination_id,
+        "correction": uow.session.execute(corrections).scalar_one() + 1, "message": parked.message, "order_key": parked.order_key,
+        "control_id": f"R{replacement_id:X}", "state": DeliveryState.waiting, "created_at": uow.now, "message_id": None,
+        "attempts": 0, "not_before": None, "delivered_at": None, "reason": "",
+    }  # fmt: skip
+
+
+def _event(uow: UnitOfWork, name: str, delivery: Delivery, **facts: Any) -> Event:
+    told = uow.session.get_one(StoredEvent, delivery.event_id)
+    return Event(
+        name,
+        Ref("delivery", delivery.id),
+        patient_id=told.patient_id,
+        order_id=told.order_id,
+        procedure_id=told.procedure_id,
+        facts={"destination_id": delivery.destination_id, "tells": told.name, "control_id": delivery.control_id, **facts},
+    )

@@ -1,0 +1,147 @@
+"""Wake-ups between processes: a commit that made something to send is known to the senders within a moment, a lost one at the next poll."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from ris.base.uow import Event, UnitOfWork
+from ris.outbox.record import subscriptions
+
+CHANNEL = "ris_outbox"
+SQLITE_POLL_S = 0.05
+
+log = logging.getLogger(__name__)
+
+
+class _Notifier:
+    """Sends on a connection of its own. While one is on its way, all further ones together become one more."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._url = _psycopg_url(engine)
+        self._state = threading.Lock()
+        self._busy = self._again = False
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __call__(self) -> None:
+        with self._state:
+            self._again = True
+            if self._busy:
+                return
+            self._busy = True
+        while self._wanted():
+            self._send()
+
+    def _wanted(self) -> bool:
+        with self._state:
+            wanted, self._again = self._again, False
+            self._busy = wanted
+            return wanted
+
+    def _send(self) -> None:
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            self._connection.execute(f"NOTIFY {CHANNEL}")
+        except psycopg.Error as error:
+            # What was committed stays true; the senders find it at their next poll.
+            log.warning("a wake-up could not be sent: %s", type(error).__name__)
+            if self._connection is not None:
+                self._connection.close()
+
+
+_notifiers: "WeakKeyDictionary[sa.Engine, _Notifier]" = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def notify(engine: sa.Engine) -> None:
+    """Tells the senders that there may be something new, to be called after the commit. Never raises.
+
+    On SQLite the commit itself is what they see.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    with _making:
+        notifier = _notifiers.setdefault(engine, _Notifier(engine)) if engine not in _notifiers else _notifiers[engine]
+    notifier()
+
+
+def wake_senders(uow: UnitOfWork, event: Event) -> None:
+    """The hook that wakes the senders once after the commit of a unit of work that made or freed something to send."""
+    session = uow.session
+    concerns = event.name.startswith(("delivery.", "destination.", "outbound.")) or event.name in subscriptions(uow)
+    if concerns and not session.info.get("wakes_senders"):
+        session.info["wakes_senders"] = True
+        bind = session.get_bind()
+        uow.after_commit(lambda: notify(bind.engine))
+
+
+class Waiter:
+    """Waits for wake-ups; used with `with`, by one thread."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._is_postgresql = engine.dialect.name == "postgresql"
+        self._listening: psycopg.Connection[Any] | None = None
+        self._polled: sa.PoolProxiedConnection | None = None
+        self._seen: int | None = None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether somebody committed something in time; after a lost connection True, since wake-ups may be lost with it."""
+        try:
+            return self._notified(timeout_s) if self._is_postgresql else self._changed(timeout_s)
+        except (psycopg.Error, SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            log.warning("waiting for wake-ups: %s", type(error).__name__)
+            self.close()
+            time.sleep(min(timeout_s, 0.5))
+            return True
+
+    def close(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+        if self._polled is not None:
+            self._polled.invalidate()
+        self._listening = self._polled = self._seen = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _notified(self, timeout_s: float) -> bool:
+        if self._listening is None:
+            self._listening = psycopg.connect(_psycopg_url(self._engine), autocommit=True, connect_timeout=5)
+            self._listening.execute(f"LISTEN {CHANNEL}")
+            return True
+        return any(True for _ in self._listening.notifies(timeout=timeout_s, stop_after=1))
+
+    def _changed(self, timeout_s: float) -> bool:
+        ends_at = time.monotonic() + timeout_s
+        while (version := self._version()) == self._seen:
+            left = ends_at - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, SQLITE_POLL_S))
+        self._seen = version
+        return True
+
+    def _version(self) -> int:
+        """A number that changes with every commit of another connection."""
+        if self._polled is None:
+            self._polled = self._engine.raw_connection()
+        cursor = self._polled.cursor()
+        try:
+            return int(cursor.execute("PRAGMA data_version").fetchone()[0])
+        finally:
+            cursor.close()
+
+
+def _psycopg_url(engine: sa.Engine) -> str:
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
