@@ -16,6 +16,7 @@ import click
 from ris.bootstrap import Ris
 from ris.processes import database
 from ris.processes.context import Start
+from ris.processes.partners import seed_partners
 from ris.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ def supervise(start: Start, *, with_simulator: bool = True) -> int:
     ris = start.open()
     if settings.is_demo:
         _prepare_demo(ris)
+    with ris.uow() as uow:
+        seed_partners(uow, settings.partner)
     ris.close()
     if start.path:
         os.environ["RIS_CONFIG"] = str(start.path)

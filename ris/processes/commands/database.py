@@ -9,6 +9,7 @@ from ris.outbox import hold
 from ris.processes import backup as copies
 from ris.processes import database
 from ris.processes.context import Start
+from ris.processes.partners import seed_partners
 
 
 @click.group()
@@ -19,9 +20,12 @@ def db() -> None:
 @db.command()
 @click.pass_obj
 def upgrade(start: Start) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema, and add partners of the settings that are not there."""
     database.upgrade(start.settings)
     click.echo("the database has the newest schema")
+    with start.open().uow() as uow:
+        for partner in seed_partners(uow, start.settings.partner):
+            click.echo(f"partner {partner.name} is added from the settings")
 
 
 @db.command()
