@@ -166,7 +166,9 @@ def upgrade() -> None:
         sa.Column("deceased", sa.Boolean(), nullable=False),
         sa.Column("merged_into_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["merged_into_id"], ["patient.id"], name=op.f("fk_patient_merged_into_id_patient")),
+        sa.ForeignKeyConstraint(
+            ["merged_into_id"], ["patient.id"], name=op.f("fk_patient_merged_into_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patient")),
     )
     with op.batch_alter_table("patient", schema=None) as batch_op:
@@ -305,8 +307,12 @@ def upgrade() -> None:
         sa.Column("actor_name", sa.Text(), nullable=False),
         sa.Column("moved", sa.JSON(), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["loser_id"], ["patient.id"], name=op.f("fk_merge_loser_id_patient")),
-        sa.ForeignKeyConstraint(["survivor_id"], ["patient.id"], name=op.f("fk_merge_survivor_id_patient")),
+        sa.ForeignKeyConstraint(
+            ["loser_id"], ["patient.id"], name=op.f("fk_merge_loser_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["survivor_id"], ["patient.id"], name=op.f("fk_merge_survivor_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_merge")),
     )
     with op.batch_alter_table("merge", schema=None) as batch_op:
@@ -326,7 +332,7 @@ def upgrade() -> None:
         sa.Column("policies", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_partner_site_id_site")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_partner_site_id_site"), deferrable=True, initially="DEFERRED"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_partner")),
         sa.UniqueConstraint("application", "facility", name=op.f("uq_partner_application_facility")),
         sa.UniqueConstraint("name", name=op.f("uq_partner_name")),
@@ -340,7 +346,9 @@ def upgrade() -> None:
         sa.Column("authority", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("merged", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_patient_identifier_patient_id_patient")),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patient.id"], name=op.f("fk_patient_identifier_patient_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patient_identifier")),
         sa.UniqueConstraint("key", name=op.f("uq_patient_identifier_key")),
     )
@@ -353,16 +361,24 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("role_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("site_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_role_assignment_role_id_role")),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_role_assignment_site_id_site")),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_role_assignment_user_id_user_account")),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["role.id"], name=op.f("fk_role_assignment_role_id_role"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_role_assignment_site_id_site"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_role_assignment_user_id_user_account"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("user_id", "role_id", "site_id", name=op.f("pk_role_assignment")),
     )
     op.create_table(
         "role_permission",
         sa.Column("role_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("permission", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["role_id"], ["role.id"], name=op.f("fk_role_permission_role_id_role")),
+        sa.ForeignKeyConstraint(
+            ["role_id"], ["role.id"], name=op.f("fk_role_permission_role_id_role"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("role_id", "permission", name=op.f("pk_role_permission")),
     )
     op.create_table(
@@ -379,7 +395,7 @@ def upgrade() -> None:
         sa.Column("station_ae_title", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_room_site_id_site")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_room_site_id_site"), deferrable=True, initially="DEFERRED"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_room")),
         sa.UniqueConstraint("code", name=op.f("uq_room_code")),
     )
@@ -403,7 +419,9 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_visit_patient_id_patient")),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patient.id"], name=op.f("fk_visit_patient_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
         sa.UniqueConstraint("key", name=op.f("uq_visit_key")),
     )
@@ -420,8 +438,10 @@ def upgrade() -> None:
         sa.Column("csrf_secret", sa.Text(), nullable=False),
         sa.Column("place", sa.Text(), nullable=False),
         sa.Column("site_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_web_session_site_id_site")),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_web_session_user_id_user_account")),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_web_session_site_id_site"), deferrable=True, initially="DEFERRED"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_web_session_user_id_user_account"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_web_session")),
     )
     with op.batch_alter_table("web_session", schema=None) as batch_op:
@@ -437,8 +457,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_closure_starts_before_ends")),
-        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_closure_room_id_room")),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_closure_site_id_site")),
+        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_closure_room_id_room"), deferrable=True, initially="DEFERRED"),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_closure_site_id_site"), deferrable=True, initially="DEFERRED"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_closure")),
     )
     with op.batch_alter_table("closure", schema=None) as batch_op:
@@ -452,7 +472,9 @@ def upgrade() -> None:
         sa.Column("their_code", sa.Text(), nullable=False),
         sa.Column("our_code", sa.Text(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_code_map_partner_id_partner")),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.id"], name=op.f("fk_code_map_partner_id_partner"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_map")),
         sa.UniqueConstraint("partner_id", "kind", "their_code", name=op.f("uq_code_map_partner_id_kind_their_code")),
     )
@@ -471,7 +493,9 @@ def upgrade() -> None:
         sa.Column("held_why", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_destination_partner_id_partner")),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.id"], name=op.f("fk_destination_partner_id_partner"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_destination")),
         sa.UniqueConstraint("name", name=op.f("uq_destination_name")),
     )
@@ -520,10 +544,18 @@ def upgrade() -> None:
         sa.Column("transport", sa.Text(), nullable=False),
         sa.Column("diagnosis", sa.Text(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_imaging_order_partner_id_partner")),
-        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_imaging_order_patient_id_patient")),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_imaging_order_site_id_site")),
-        sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name=op.f("fk_imaging_order_visit_id_visit")),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.id"], name=op.f("fk_imaging_order_partner_id_partner"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patient.id"], name=op.f("fk_imaging_order_patient_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_imaging_order_site_id_site"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["visit_id"], ["visit.id"], name=op.f("fk_imaging_order_visit_id_visit"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imaging_order")),
         sa.UniqueConstraint("filler_number", name=op.f("uq_imaging_order_filler_number")),
         sa.UniqueConstraint("placer_key", name=op.f("uq_imaging_order_placer_key")),
@@ -565,7 +597,9 @@ def upgrade() -> None:
         sa.Column("answer", sa.LargeBinary(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("place", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["partner_id"], ["partner.id"], name=op.f("fk_message_partner_id_partner")),
+        sa.ForeignKeyConstraint(
+            ["partner_id"], ["partner.id"], name=op.f("fk_message_partner_id_partner"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -587,7 +621,9 @@ def upgrade() -> None:
         sa.Column("opens", sa.Time(), nullable=False),
         sa.Column("closes", sa.Time(), nullable=False),
         sa.CheckConstraint("opens < closes", name=op.f("ck_opening_hours_opens_before_closes")),
-        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_opening_hours_room_id_room")),
+        sa.ForeignKeyConstraint(
+            ["room_id"], ["room.id"], name=op.f("fk_opening_hours_room_id_room"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_opening_hours")),
     )
     with op.batch_alter_table("opening_hours", schema=None) as batch_op:
@@ -598,8 +634,12 @@ def upgrade() -> None:
         sa.Column("room_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("procedure_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("minutes", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["procedure_id"], ["procedure.id"], name=op.f("fk_room_procedure_procedure_id_procedure")),
-        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_room_procedure_room_id_room")),
+        sa.ForeignKeyConstraint(
+            ["procedure_id"], ["procedure.id"], name=op.f("fk_room_procedure_procedure_id_procedure"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["room_id"], ["room.id"], name=op.f("fk_room_procedure_room_id_room"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("room_id", "procedure_id", name=op.f("pk_room_procedure")),
     )
     op.create_table(
@@ -624,9 +664,17 @@ def upgrade() -> None:
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["destination_id"], ["destination.id"], name=op.f("fk_delivery_destination_id_destination")),
-        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_delivery_event_id_event")),
-        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_delivery_message_id_message")),
+        sa.ForeignKeyConstraint(
+            ["destination_id"],
+            ["destination.id"],
+            name=op.f("fk_delivery_destination_id_destination"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_delivery_event_id_event"), deferrable=True, initially="DEFERRED"),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_delivery_message_id_message"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("control_id", name=op.f("uq_delivery_control_id")),
         sa.UniqueConstraint("event_id", "destination_id", "correction", name=op.f("uq_delivery_event_id_destination_id_correction")),
@@ -640,7 +688,9 @@ def upgrade() -> None:
         sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("object_kind", sa.Text(), nullable=False),
         sa.Column("object_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.ForeignKeyConstraint(["message_id"], ["message.id"], name=op.f("fk_message_link_message_id_message")),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["message.id"], name=op.f("fk_message_link_message_id_message"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("message_id", "object_kind", "object_id", name=op.f("pk_message_link")),
     )
     with op.batch_alter_table("message_link", schema=None) as batch_op:
@@ -661,8 +711,12 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["claimed_by_id"], ["user_account.id"], name=op.f("fk_report_claimed_by_id_user_account")),
-        sa.ForeignKeyConstraint(["order_id"], ["imaging_order.id"], name=op.f("fk_report_order_id_imaging_order")),
+        sa.ForeignKeyConstraint(
+            ["claimed_by_id"], ["user_account.id"], name=op.f("fk_report_claimed_by_id_user_account"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["imaging_order.id"], name=op.f("fk_report_order_id_imaging_order"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report")),
     )
     with op.batch_alter_table("report", schema=None) as batch_op:
@@ -703,9 +757,23 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_reason", sa.Text(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["order_id"], ["imaging_order.id"], name=op.f("fk_requested_procedure_order_id_imaging_order")),
-        sa.ForeignKeyConstraint(["procedure_id"], ["procedure.id"], name=op.f("fk_requested_procedure_procedure_id_procedure")),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_requested_procedure_site_id_site")),
+        sa.ForeignKeyConstraint(
+            ["order_id"],
+            ["imaging_order.id"],
+            name=op.f("fk_requested_procedure_order_id_imaging_order"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["procedure_id"],
+            ["procedure.id"],
+            name=op.f("fk_requested_procedure_procedure_id_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_requested_procedure_site_id_site"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_requested_procedure")),
         sa.UniqueConstraint("accession_number", name=op.f("uq_requested_procedure_accession_number")),
         sa.UniqueConstraint("study_instance_uid", name=op.f("uq_requested_procedure_study_instance_uid")),
@@ -728,7 +796,13 @@ def upgrade() -> None:
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("own_orders_only", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["destination_id"], ["destination.id"], name=op.f("fk_subscription_destination_id_destination")),
+        sa.ForeignKeyConstraint(
+            ["destination_id"],
+            ["destination.id"],
+            name=op.f("fk_subscription_destination_id_destination"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscription")),
         sa.UniqueConstraint("destination_id", "event", name=op.f("uq_subscription_destination_id_event")),
     )
@@ -739,7 +813,9 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"], name=op.f("fk_attempt_delivery_id_delivery")),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_attempt_delivery_id_delivery"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
     with op.batch_alter_table("attempt", schema=None) as batch_op:
@@ -767,7 +843,13 @@ def upgrade() -> None:
         sa.Column("service_date", sa.Date(), nullable=False),
         sa.Column("captured_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["procedure_id"], ["requested_procedure.id"], name=op.f("fk_charge_procedure_id_requested_procedure")),
+        sa.ForeignKeyConstraint(
+            ["procedure_id"],
+            ["requested_procedure.id"],
+            name=op.f("fk_charge_procedure_id_requested_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_charge")),
         sa.UniqueConstraint("procedure_id", "component", name=op.f("uq_charge_procedure_id_component")),
     )
@@ -779,9 +861,15 @@ def upgrade() -> None:
         sa.Column("procedure_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("report_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.ForeignKeyConstraint(
-            ["procedure_id"], ["requested_procedure.id"], name=op.f("fk_report_procedure_procedure_id_requested_procedure")
+            ["procedure_id"],
+            ["requested_procedure.id"],
+            name=op.f("fk_report_procedure_procedure_id_requested_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
         ),
-        sa.ForeignKeyConstraint(["report_id"], ["report.id"], name=op.f("fk_report_procedure_report_id_report")),
+        sa.ForeignKeyConstraint(
+            ["report_id"], ["report.id"], name=op.f("fk_report_procedure_report_id_report"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("procedure_id", name=op.f("pk_report_procedure")),
     )
     with op.batch_alter_table("report_procedure", schema=None) as batch_op:
@@ -807,8 +895,12 @@ def upgrade() -> None:
         sa.Column("identifiers", sa.Text(), nullable=False),
         sa.Column("publish_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["report_id"], ["report.id"], name=op.f("fk_report_version_report_id_report")),
-        sa.ForeignKeyConstraint(["signer_id"], ["user_account.id"], name=op.f("fk_report_version_signer_id_user_account")),
+        sa.ForeignKeyConstraint(
+            ["report_id"], ["report.id"], name=op.f("fk_report_version_report_id_report"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["signer_id"], ["user_account.id"], name=op.f("fk_report_version_signer_id_user_account"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_report_version")),
         sa.UniqueConstraint("report_id", "number", name=op.f("uq_report_version_report_id_number")),
     )
@@ -845,10 +937,18 @@ def upgrade() -> None:
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_scheduled_procedure_step_starts_before_ends")),
         sa.ForeignKeyConstraint(
-            ["procedure_id"], ["requested_procedure.id"], name=op.f("fk_scheduled_procedure_step_procedure_id_requested_procedure")
+            ["procedure_id"],
+            ["requested_procedure.id"],
+            name=op.f("fk_scheduled_procedure_step_procedure_id_requested_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
         ),
-        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_scheduled_procedure_step_room_id_room")),
-        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_scheduled_procedure_step_site_id_site")),
+        sa.ForeignKeyConstraint(
+            ["room_id"], ["room.id"], name=op.f("fk_scheduled_procedure_step_room_id_room"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_scheduled_procedure_step_site_id_site"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_scheduled_procedure_step")),
     )
     with op.batch_alter_table("scheduled_procedure_step", schema=None) as batch_op:
@@ -864,8 +964,20 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("checked_in_by", sa.Text(), nullable=False),
         sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["procedure_id"], ["requested_procedure.id"], name=op.f("fk_arrival_procedure_id_requested_procedure")),
-        sa.ForeignKeyConstraint(["step_id"], ["scheduled_procedure_step.id"], name=op.f("fk_arrival_step_id_scheduled_procedure_step")),
+        sa.ForeignKeyConstraint(
+            ["procedure_id"],
+            ["requested_procedure.id"],
+            name=op.f("fk_arrival_procedure_id_requested_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_id"],
+            ["scheduled_procedure_step.id"],
+            name=op.f("fk_arrival_step_id_scheduled_procedure_step"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival")),
     )
     with op.batch_alter_table("arrival", schema=None) as batch_op:
@@ -877,8 +989,12 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("charge_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("export", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["batch_id"], ["export_batch.id"], name=op.f("fk_export_line_batch_id_export_batch")),
-        sa.ForeignKeyConstraint(["charge_id"], ["charge.id"], name=op.f("fk_export_line_charge_id_charge")),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["export_batch.id"], name=op.f("fk_export_line_batch_id_export_batch"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["charge_id"], ["charge.id"], name=op.f("fk_export_line_charge_id_charge"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("batch_id", "charge_id", name=op.f("pk_export_line")),
         sa.UniqueConstraint("charge_id", "export", name=op.f("uq_export_line_charge_id_export")),
     )
@@ -892,8 +1008,16 @@ def upgrade() -> None:
         sa.Column("step_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("patient_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_occupancy_starts_before_ends")),
-        sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_occupancy_patient_id_patient")),
-        sa.ForeignKeyConstraint(["step_id"], ["scheduled_procedure_step.id"], name=op.f("fk_occupancy_step_id_scheduled_procedure_step")),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patient.id"], name=op.f("fk_occupancy_patient_id_patient"), deferrable=True, initially="DEFERRED"
+        ),
+        sa.ForeignKeyConstraint(
+            ["step_id"],
+            ["scheduled_procedure_step.id"],
+            name=op.f("fk_occupancy_step_id_scheduled_procedure_step"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_occupancy")),
     )
     with op.batch_alter_table("occupancy", schema=None) as batch_op:
@@ -921,14 +1045,28 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["procedure_id"], ["requested_procedure.id"], name=op.f("fk_performed_procedure_step_procedure_id_requested_procedure")
+            ["procedure_id"],
+            ["requested_procedure.id"],
+            name=op.f("fk_performed_procedure_step_procedure_id_requested_procedure"),
+            deferrable=True,
+            initially="DEFERRED",
         ),
-        sa.ForeignKeyConstraint(["room_id"], ["room.id"], name=op.f("fk_performed_procedure_step_room_id_room")),
         sa.ForeignKeyConstraint(
-            ["step_id"], ["scheduled_procedure_step.id"], name=op.f("fk_performed_procedure_step_step_id_scheduled_procedure_step")
+            ["room_id"], ["room.id"], name=op.f("fk_performed_procedure_step_room_id_room"), deferrable=True, initially="DEFERRED"
         ),
         sa.ForeignKeyConstraint(
-            ["technologist_id"], ["user_account.id"], name=op.f("fk_performed_procedure_step_technologist_id_user_account")
+            ["step_id"],
+            ["scheduled_procedure_step.id"],
+            name=op.f("fk_performed_procedure_step_step_id_scheduled_procedure_step"),
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.ForeignKeyConstraint(
+            ["technologist_id"],
+            ["user_account.id"],
+            name=op.f("fk_performed_procedure_step_technologist_id_user_account"),
+            deferrable=True,
+            initially="DEFERRED",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_performed_procedure_step")),
     )

@@ -15,7 +15,9 @@ def upgrade() -> None:
         "export_content",
         sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["batch_id"], ["export_batch.id"], name=op.f("fk_export_content_batch_id_export_batch")),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["export_batch.id"], name=op.f("fk_export_content_batch_id_export_batch"), deferrable=True, initially="DEFERRED"
+        ),
         sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_export_content")),
     )
 

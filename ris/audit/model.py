@@ -30,7 +30,10 @@ class AuditEntry(Base):
     """One act of one actor. Insert-only, also for raw SQL."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (sa.Index("ix_audit_entry_patient_id_at", "patient_id", "at"), sa.Index("ix_audit_entry_actor_id_at", "actor_id", "at"))
+    __table_args__ = (
+        sa.Index("ix_audit_entry_patient_id_at", "patient_id", "at"),
+        sa.Index("ix_audit_entry_actor_id_at", "actor_id", "at"),
+    )
 
     id: Mapped[Key]
     at: Mapped[datetime] = mapped_column(index=True)

@@ -68,3 +68,8 @@ class Versioned:
     @sa.orm.declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805 (declared_attr passes the class)
         return {"version_id_col": cls.row_version}
+
+
+def references(column: str) -> sa.ForeignKey:
+    """A foreign key that is checked at COMMIT: rows of one unit of work may be written in any order."""
+    return sa.ForeignKey(column, deferrable=True, initially="DEFERRED")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class Component(enum.StrEnum):
@@ -27,7 +27,7 @@ class Charge(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("procedure_id", "component"), sa.Index("ix_charge_status_id", "status", "id"))
 
     id: Mapped[Key]
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"))
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"))
     component: Mapped[Component]
     code: Mapped[str]
     quantity: Mapped[int] = mapped_column(sa.Integer)
@@ -66,6 +66,6 @@ class ExportLine(Base):
     __tablename__ = "export_line"
     __table_args__ = (sa.UniqueConstraint("charge_id", "export"),)
 
-    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("export_batch.id"), primary_key=True)
-    charge_id: Mapped[int] = mapped_column(sa.ForeignKey("charge.id"), primary_key=True)
+    batch_id: Mapped[int] = mapped_column(references("export_batch.id"), primary_key=True)
+    charge_id: Mapped[int] = mapped_column(references("charge.id"), primary_key=True)
     export: Mapped[str]

@@ -6,7 +6,7 @@ from datetime import datetime, time
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class Modality(enum.StrEnum):
@@ -35,7 +35,7 @@ class Room(Versioned, Base):
     __tablename__ = "room"
 
     id: Mapped[Key]
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), index=True)
+    site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     modality: Mapped[Modality]
@@ -51,7 +51,7 @@ class OpeningHours(Base):
     __table_args__ = (sa.CheckConstraint("opens < closes", "opens_before_closes"),)
 
     id: Mapped[Key]
-    room_id: Mapped[int] = mapped_column(sa.ForeignKey("room.id"), index=True)
+    room_id: Mapped[int] = mapped_column(references("room.id"), index=True)
     weekday: Mapped[int] = mapped_column(sa.Integer)
     opens: Mapped[time]
     closes: Mapped[time]
@@ -64,8 +64,8 @@ class Closure(Versioned, Base):
     __table_args__ = (sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),)
 
     id: Mapped[Key]
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), index=True)
-    room_id: Mapped[int | None] = mapped_column(sa.ForeignKey("room.id"))
+    site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
+    room_id: Mapped[int | None] = mapped_column(references("room.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     reason: Mapped[str]
@@ -100,8 +100,8 @@ class RoomProcedure(Base):
 
     __tablename__ = "room_procedure"
 
-    room_id: Mapped[int] = mapped_column(sa.ForeignKey("room.id"), primary_key=True)
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("procedure.id"), primary_key=True)
+    room_id: Mapped[int] = mapped_column(references("room.id"), primary_key=True)
+    procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
     minutes: Mapped[int] = mapped_column(sa.Integer)
 
 
@@ -112,7 +112,7 @@ class CodeMap(Versioned, Base):
     __table_args__ = (sa.UniqueConstraint("partner_id", "kind", "their_code"),)
 
     id: Mapped[Key]
-    partner_id: Mapped[int] = mapped_column(sa.ForeignKey("partner.id"))
+    partner_id: Mapped[int] = mapped_column(references("partner.id"))
     kind: Mapped[str]
     """procedure, priority, sex, class."""
     their_code: Mapped[str]

@@ -3,10 +3,9 @@
 import enum
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class PerformedStatus(enum.StrEnum):
@@ -23,8 +22,8 @@ class Arrival(Base):
     __tablename__ = "arrival"
 
     id: Mapped[Key]
-    step_id: Mapped[int] = mapped_column(sa.ForeignKey("scheduled_procedure_step.id"), index=True)
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), index=True)
+    step_id: Mapped[int] = mapped_column(references("scheduled_procedure_step.id"), index=True)
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), index=True)
     at: Mapped[datetime]
     checked_in_by: Mapped[str]
     undone_at: Mapped[datetime | None]
@@ -34,10 +33,10 @@ class PerformedProcedureStep(Versioned, Base):
     __tablename__ = "performed_procedure_step"
 
     id: Mapped[Key]
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), index=True)
-    step_id: Mapped[int | None] = mapped_column(sa.ForeignKey("scheduled_procedure_step.id"), index=True)
-    room_id: Mapped[int] = mapped_column(sa.ForeignKey("room.id"))
-    technologist_id: Mapped[int] = mapped_column(sa.ForeignKey("user_account.id"))
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), index=True)
+    step_id: Mapped[int | None] = mapped_column(references("scheduled_procedure_step.id"), index=True)
+    room_id: Mapped[int] = mapped_column(references("room.id"))
+    technologist_id: Mapped[int] = mapped_column(references("user_account.id"))
     status: Mapped[PerformedStatus]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import RisError
 from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7, mllp
-from ris.hl7.outbound import journal
+from ris.hl7.outbound import store
 from ris.journal.model import Message
 from ris.outbox.dispatch import ACCEPTED, ERROR, REJECTED, Answer
 from ris.outbox.model import Delivery, StoredEvent
@@ -29,7 +29,7 @@ class MllpTransport:
     """What the outbox needs to know of MLLP and HL7 v2."""
 
     def build(self, uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> int:
-        return journal.build(uow, delivery, event, destination)
+        return store.build(uow, delivery, event, destination)
 
     def payload(self, session: Session, message_id: int) -> bytes:
         return session.execute(sa.select(Message.raw).where(Message.id == message_id)).scalar_one()

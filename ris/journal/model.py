@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key
+from ris.base.orm import Base, Key, references
 
 
 class Direction(enum.StrEnum):
@@ -45,7 +45,7 @@ class Message(Base):
     id: Mapped[Key]
     direction: Mapped[Direction]
     protocol: Mapped[str]
-    partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partner.id"))
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
     at: Mapped[datetime] = mapped_column(index=True)
     kind: Mapped[str]
     """MSH-9.1^MSH-9.2."""
@@ -71,7 +71,7 @@ class MessageLink(Base):
     __tablename__ = "message_link"
     __table_args__ = (sa.Index("ix_message_link_object", "object_kind", "object_id"),)
 
-    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(references("message.id"), primary_key=True)
     object_kind: Mapped[str] = mapped_column(primary_key=True)
     object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 from ris.order.status import OrderStatus, Priority, ProcedureStatus
 
 
@@ -15,11 +15,11 @@ class Order(Versioned, Base):
     __tablename__ = "imaging_order"
 
     id: Mapped[Key]
-    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
-    visit_id: Mapped[int | None] = mapped_column(sa.ForeignKey("visit.id"), index=True)
-    partner_id: Mapped[int | None] = mapped_column(sa.ForeignKey("partner.id"))
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    visit_id: Mapped[int | None] = mapped_column(references("visit.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
     """Who placed it; None for one entered here."""
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
+    site_id: Mapped[int] = mapped_column(references("site.id"))
     placer_key: Mapped[str | None] = mapped_column(unique=True)
     """Partner, namespace and placer number: one order only."""
     placer_number: Mapped[str] = mapped_column(default="")
@@ -67,16 +67,16 @@ class RequestedProcedure(Versioned, Base):
     )  # fmt: skip
 
     id: Mapped[Key]
-    order_id: Mapped[int] = mapped_column(sa.ForeignKey("imaging_order.id"), index=True)
+    order_id: Mapped[int] = mapped_column(references("imaging_order.id"), index=True)
     sequence: Mapped[int] = mapped_column(sa.Integer)
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
+    site_id: Mapped[int] = mapped_column(references("site.id"))
     accession_number: Mapped[str] = mapped_column(unique=True)
     """(0008,0050), at most 16 characters."""
     study_instance_uid: Mapped[str] = mapped_column(unique=True)
     """(0020,000D): made once, never changed."""
     foreign_accession: Mapped[str] = mapped_column(default="")
     """A number that the sender brought."""
-    procedure_id: Mapped[int | None] = mapped_column(sa.ForeignKey("procedure.id"))
+    procedure_id: Mapped[int | None] = mapped_column(references("procedure.id"))
     """None while the ordered code is not mapped."""
     partner_code: Mapped[str] = mapped_column(default="")
     """OBR-4.1 as it was sent."""

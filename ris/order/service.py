@@ -272,7 +272,7 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
         sequence=len(order.procedures) + 1,
         site_id=order.site_id,
         accession_number=f"A{uow.now:%y}{uow.number('accession'):08d}",
-        study_instance_uid=wanted.study_instance_uid or f"{UID_ROOT}.{uuid.uuid4().int}",
+        study_instance_uid=_study_instance_uid(uow, wanted.study_instance_uid),
         foreign_accession=wanted.foreign_accession,
         procedure_id=wanted.procedure_id,
         partner_code=wanted.code.code,
@@ -285,6 +285,13 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
     if wanted.procedure_id is None:
         _ask_for_mapping(uow, procedure)
     return procedure
+
+
+def _study_instance_uid(uow: UnitOfWork, brought: str) -> str:
+    """The sender's own, unless another study has it already; else a new one."""
+    if brought and uow.find(RequestedProcedure.study_instance_uid, brought) is None:
+        return brought
+    return f"{UID_ROOT}.{uuid.uuid4().int}"
 
 
 def _change_procedures(uow: UnitOfWork, order: Order, wanted: tuple[ProcedureRequest, ...]) -> bool:

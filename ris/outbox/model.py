@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key
+from ris.base.orm import Base, Key, references
 
 
 class StoredEvent(Base):
@@ -53,8 +53,8 @@ class Delivery(Base):
     )
 
     id: Mapped[Key]
-    event_id: Mapped[int] = mapped_column(sa.ForeignKey("event.id"), index=True)
-    destination_id: Mapped[int] = mapped_column(sa.ForeignKey("destination.id"))
+    event_id: Mapped[int] = mapped_column(references("event.id"), index=True)
+    destination_id: Mapped[int] = mapped_column(references("destination.id"))
     correction: Mapped[int] = mapped_column(default=0)
     """0 as first built; a corrected one is a delivery of its own with a new MSH-10."""
     message: Mapped[str]
@@ -65,7 +65,7 @@ class Delivery(Base):
     """MSH-10: fixed, so that the receiver can drop a second arrival."""
     state: Mapped[DeliveryState]
     created_at: Mapped[datetime]
-    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"))
+    message_id: Mapped[int | None] = mapped_column(references("message.id"))
     """The journal's row with the bytes; set when it is built, before it is first sent."""
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
@@ -79,7 +79,7 @@ class Attempt(Base):
     __tablename__ = "attempt"
 
     id: Mapped[Key]
-    delivery_id: Mapped[int] = mapped_column(sa.ForeignKey("delivery.id"), index=True)
+    delivery_id: Mapped[int] = mapped_column(references("delivery.id"), index=True)
     at: Mapped[datetime]
     answer: Mapped[str]
     """MSA-1, or what happened instead: no answer, refused connection, another message's answer."""

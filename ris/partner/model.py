@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class Partner(Versioned, Base):
@@ -25,7 +25,7 @@ class Partner(Versioned, Base):
     """IANA zone of times without an offset."""
     authority: Mapped[str] = mapped_column(default="")
     """Assigning authority (CX.4) of identifiers that name none."""
-    site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"))
+    site_id: Mapped[int | None] = mapped_column(references("site.id"))
     """Where its orders are done unless they say otherwise."""
     policies: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """By the names of `ris.partner.policy`; what is not there has its default."""
@@ -38,7 +38,7 @@ class Destination(Versioned, Base):
     __tablename__ = "destination"
 
     id: Mapped[Key]
-    partner_id: Mapped[int] = mapped_column(sa.ForeignKey("partner.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(references("partner.id"), index=True)
     name: Mapped[str] = mapped_column(unique=True)
     transport: Mapped[str] = mapped_column(default="mllp")
     host: Mapped[str]
@@ -60,7 +60,7 @@ class Subscription(Base):
     __table_args__ = (sa.UniqueConstraint("destination_id", "event"),)
 
     id: Mapped[Key]
-    destination_id: Mapped[int] = mapped_column(sa.ForeignKey("destination.id"))
+    destination_id: Mapped[int] = mapped_column(references("destination.id"))
     event: Mapped[str]
     message: Mapped[str]
     own_orders_only: Mapped[bool] = mapped_column(default=True)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class Sex(enum.StrEnum):
@@ -46,7 +46,7 @@ class Patient(Versioned, Base):
     """PID-13, first repetition."""
     deceased: Mapped[bool] = mapped_column(default=False)
     """PID-30."""
-    merged_into_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    merged_into_id: Mapped[int | None] = mapped_column(references("patient.id"), index=True)
     """The survivor; a merged patient has nothing of its own any more."""
 
     @property
@@ -60,7 +60,7 @@ class PatientIdentifier(Base):
     __tablename__ = "patient_identifier"
 
     id: Mapped[Key]
-    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
     key: Mapped[str] = mapped_column(unique=True)
     value: Mapped[str] = mapped_column(index=True)
     """CX.1."""
@@ -85,7 +85,7 @@ class Visit(Versioned, Base):
     __tablename__ = "visit"
 
     id: Mapped[Key]
-    patient_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
     key: Mapped[str] = mapped_column(unique=True)
     visit_number: Mapped[str]
     patient_class: Mapped[str] = mapped_column(default="U")
@@ -104,8 +104,8 @@ class Merge(Base):
     __tablename__ = "merge"
 
     id: Mapped[Key]
-    survivor_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
-    loser_id: Mapped[int] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    survivor_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    loser_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
     at: Mapped[datetime]
     actor_name: Mapped[str]
     moved: Mapped[dict[str, Any]]

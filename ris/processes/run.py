@@ -49,6 +49,8 @@ class Supervisor:
     children: list[Child]
     idle: Callable[[], None] = lambda: None
     """Called between looks, several times a second."""
+    stop_seconds: float = STOP_S
+    """How long a child may take to stop before it is killed."""
     killed: list[str] = field(default_factory=list)
 
     def run(self) -> int:
@@ -92,9 +94,9 @@ class Supervisor:
     def _end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
         try:
-            process.wait(STOP_S)
+            process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
-            log.error("%s did not stop in %.0f s: killed", child.name, STOP_S)
+            log.error("%s did not stop in %.0f s: killed", child.name, self.stop_seconds)
             process.kill()
             process.wait()
             self.killed.append(child.name)

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 from ris.report.status import ReportStatus, VersionKind
 
 
@@ -15,11 +15,11 @@ class Report(Versioned, Base):
     __tablename__ = "report"
 
     id: Mapped[Key]
-    order_id: Mapped[int] = mapped_column(sa.ForeignKey("imaging_order.id"), index=True)
+    order_id: Mapped[int] = mapped_column(references("imaging_order.id"), index=True)
     status: Mapped[ReportStatus]
     draft_text: Mapped[str] = mapped_column(default="")
     draft_at: Mapped[datetime | None]
-    claimed_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user_account.id"))
+    claimed_by_id: Mapped[int | None] = mapped_column(references("user_account.id"))
     claimed_at: Mapped[datetime | None]
     claimed_until: Mapped[datetime | None]
     """A claim that nobody renews ends by itself."""
@@ -30,8 +30,8 @@ class ReportProcedure(Base):
 
     __tablename__ = "report_procedure"
 
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), primary_key=True)
-    report_id: Mapped[int] = mapped_column(sa.ForeignKey("report.id"), index=True)
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True)
+    report_id: Mapped[int] = mapped_column(references("report.id"), index=True)
 
 
 class ReportVersion(Base):
@@ -41,12 +41,12 @@ class ReportVersion(Base):
     __table_args__ = (sa.UniqueConstraint("report_id", "number"),)
 
     id: Mapped[Key]
-    report_id: Mapped[int] = mapped_column(sa.ForeignKey("report.id"))
+    report_id: Mapped[int] = mapped_column(references("report.id"))
     number: Mapped[int] = mapped_column(sa.Integer)
     kind: Mapped[VersionKind]
     text: Mapped[str]
     """The whole report as it is to be read; an addendum's stands above the text that it adds to."""
-    signer_id: Mapped[int] = mapped_column(sa.ForeignKey("user_account.id"))
+    signer_id: Mapped[int] = mapped_column(references("user_account.id"))
     signer_name: Mapped[str]
     """As printed at the moment of signing."""
     meaning: Mapped[str]

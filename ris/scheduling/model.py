@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 from ris.scheduling.status import StepStatus
 
 
@@ -20,9 +20,9 @@ class ScheduledProcedureStep(Versioned, Base):
     )
 
     id: Mapped[Key]
-    procedure_id: Mapped[int] = mapped_column(sa.ForeignKey("requested_procedure.id"), index=True)
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"))
-    room_id: Mapped[int] = mapped_column(sa.ForeignKey("room.id"))
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), index=True)
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    room_id: Mapped[int] = mapped_column(references("room.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     status: Mapped[StepStatus]
@@ -50,6 +50,6 @@ class Occupancy(Base):
     lane: Mapped[int] = mapped_column(sa.Integer, default=0)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    step_id: Mapped[int] = mapped_column(sa.ForeignKey("scheduled_procedure_step.id"), index=True)
-    patient_id: Mapped[int | None] = mapped_column(sa.ForeignKey("patient.id"), index=True)
+    step_id: Mapped[int] = mapped_column(references("scheduled_procedure_step.id"), index=True)
+    patient_id: Mapped[int | None] = mapped_column(references("patient.id"), index=True)
     """Set on a patient's own row, so that a merge finds it."""

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned
+from ris.base.orm import Base, Key, Versioned, references
 
 
 class User(Versioned, Base):
@@ -42,7 +42,7 @@ class RolePermission(Base):
 
     __tablename__ = "role_permission"
 
-    role_id: Mapped[int] = mapped_column(sa.ForeignKey("role.id"), primary_key=True)
+    role_id: Mapped[int] = mapped_column(references("role.id"), primary_key=True)
     permission: Mapped[str] = mapped_column(primary_key=True)
 
 
@@ -51,9 +51,9 @@ class RoleAssignment(Base):
 
     __tablename__ = "role_assignment"
 
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user_account.id"), primary_key=True)
-    role_id: Mapped[int] = mapped_column(sa.ForeignKey("role.id"), primary_key=True)
-    site_id: Mapped[int] = mapped_column(sa.ForeignKey("site.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(references("user_account.id"), primary_key=True)
+    role_id: Mapped[int] = mapped_column(references("role.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(references("site.id"), primary_key=True)
 
 
 class WebSession(Base):
@@ -62,7 +62,7 @@ class WebSession(Base):
     __tablename__ = "web_session"
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
-    user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user_account.id"), index=True)
+    user_id: Mapped[int | None] = mapped_column(references("user_account.id"), index=True)
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
     """Polls of live lists do not count as use."""
@@ -70,7 +70,7 @@ class WebSession(Base):
     """When the password was last given."""
     csrf_secret: Mapped[str]
     place: Mapped[str]
-    site_id: Mapped[int | None] = mapped_column(sa.ForeignKey("site.id"))
+    site_id: Mapped[int | None] = mapped_column(references("site.id"))
     """The site that lists are filtered by."""
 
 

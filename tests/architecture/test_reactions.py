@@ -8,19 +8,36 @@ from ris.reactions import REACTIONS
 ROOT = Path(__file__).parents[2] / "ris"
 
 
-def _functions() -> dict[tuple[str, str], ast.FunctionDef]:
-    """Every function of the domain by module and name."""
-    found = {}
-    for path in ROOT.rglob("*.py"):
-        module = "ris." + path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                found[module, node.name] = node
-    return found
+def _trees() -> dict[str, ast.Module]:
+    return {
+        "ris." + path.relative_to(ROOT).with_suffix("").as_posix().replace("/", "."): ast.parse(path.read_text(encoding="utf-8"))
+        for path in ROOT.rglob("*.py")
+    }
 
 
-FUNCTIONS = _functions()
-EVENT_MAKERS = ("Event", "procedure_event", "_order_event", "_event")
+TREES = _trees()
+FUNCTIONS = {(module, node.name): node for module, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def _names(module: str) -> dict[str, str]:
+    """What each imported name stands for: `task` → `ris.task.service`, `book` → `ris.scheduling.service.book`."""
+    return {
+        (alias.asname or alias.name): f"{node.module}.{alias.name}"
+        for node in ast.walk(TREES[module])
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+def _called(module: str, call: ast.Call) -> tuple[str, str]:
+    """Module and name of the function that a call reaches, as far as the text says it."""
+    names = _names(module)
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        return names.get(call.func.value.id, ""), call.func.attr
+    if isinstance(call.func, ast.Name):
+        whole = names.get(call.func.id, f"{module}.{call.func.id}")
+        return whole.rpartition(".")[0], whole.rpartition(".")[2]
+    return "", ""
 
 
 def _event_names(node: ast.AST) -> set[str]:
@@ -40,14 +57,8 @@ def _reachable(module: str, name: str, seen: set[tuple[str, str]]) -> set[str]:
         return set()
     seen.add((module, name))
     node = FUNCTIONS[module, name]
-    names = _event_names(node)
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call):
-            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            for other_module, other_name in FUNCTIONS:
-                if other_name == called and (isinstance(call.func, ast.Attribute) or other_module == module):
-                    names |= _reachable(other_module, other_name, seen)
-    return names
+    reached = (_called(module, call) for call in ast.walk(node) if isinstance(call, ast.Call))
+    return _event_names(node).union(*(_reachable(other, function, seen) for other, function in reached))
 
 
 def _follows() -> dict[str, set[str]]:

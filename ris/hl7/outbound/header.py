@@ -159,7 +159,8 @@ def _add_visit(writer: Writer, order: Order) -> None:
         {
             1: "1",
             2: visit.patient_class,
-            3: er7.components(*visit.location.split("^")),
+            # Stored as one text: ward, room and bed as people say them, which is the description of a PL.
+            3: er7.components(*[""] * 8, visit.location),
             19: er7.components(visit.visit_number, "", "", _visit_authority(visit), "VN"),
         },
     )

@@ -1,6 +1,5 @@
 """How a message of ours comes into the journal: built for a delivery, or corrected by a person."""
 
-import hashlib
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7
 from ris.hl7.outbound import BUILDERS, header
 from ris.hl7.outbound.header import Built, Job
+from ris.journal import service as journal
 from ris.journal.model import Direction, Message, MessageLink, MessageState
 from ris.outbox import service
 from ris.outbox.dispatch import CannotBuild, NothingToTell
@@ -78,16 +78,10 @@ def _built(uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination:
 
 def _store(uow: UnitOfWork, destination: Destination, control_id: str, kind: str, raw: bytes, codec: str, links: Iterable[Ref]) -> int:
     message_id = new_id()
-    uow.append(
-        Message,
-        {
-            "id": message_id, "direction": Direction.outbound, "protocol": "mllp", "partner_id": destination.partner_id, "at": uow.now,
-            "kind": kind, "control_id": control_id, "digest": hashlib.sha256(raw).hexdigest(), "raw": raw, "charset": codec,
-            "state": MessageState.sent, "ack_code": "", "answer": b"", "error": "", "place": destination.name,
-        },
-    )  # fmt: skip
-    for link in links:
-        uow.append(MessageLink, {"message_id": message_id, "object_kind": link.kind, "object_id": link.id})
+    entry = journal.Entry(
+        message_id, Direction.outbound, destination.partner_id, uow.now, kind, control_id, raw, charset=codec, place=destination.name
+    )
+    journal.record(uow, entry, MessageState.sent, touched=links)
     return message_id
 
 

@@ -1,0 +1,28 @@
+"""Look-ups of reference data for many messages at once."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.catalog.model import CodeMap, Procedure, Site
+
+
+def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> dict[str, int]:
+    """A partner's codes to our procedures: by its code map, else where the code is our own. What is unknown is left out."""
+    wanted = list(dict.fromkeys(code for code in codes if code))
+    if not wanted:
+        return {}
+    own = session.execute(sa.select(Procedure.code, Procedure.id).where(Procedure.code.in_(wanted), Procedure.active))
+    found: dict[str, int] = {code: procedure_id for code, procedure_id in own}  # noqa: C416 (dict() of rows loses the types)
+    mapped = session.execute(
+        sa.select(CodeMap.their_code, Procedure.id)
+        .join(Procedure, Procedure.code == CodeMap.our_code)
+        .where(CodeMap.partner_id == partner_id, CodeMap.kind == "procedure", CodeMap.their_code.in_(wanted))
+    )
+    return found | {their_code: procedure_id for their_code, procedure_id in mapped}  # noqa: C416
+
+
+def first_site(session: Session) -> int:
+    """Where orders go whose partner names no site. Raises NoResultFound in a house without any."""
+    return session.scalars(sa.select(Site.id).order_by(Site.id).limit(1)).one()

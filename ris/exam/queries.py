@@ -1,0 +1,145 @@
+"""What the arrivals page and the technologists' worklist show: the exams of a day, and those still open from before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from ris.catalog.model import Modality, Procedure, Room, Site
+from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
+from ris.order.model import Order, RequestedProcedure
+from ris.order.status import Priority
+from ris.patient.model import Patient, PatientIdentifier
+from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.queries import Span
+from ris.scheduling.status import OCCUPYING, StepStatus
+from ris.staff.model import User
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One appointment with its patient and how far it has come; times are UTC, `zone` is the site's."""
+
+    step_id: int
+    procedure_id: int
+    accession_number: str
+    procedure_name: str
+    modality: Modality
+    status: StepStatus
+    priority: Priority
+    site_id: int
+    zone: str
+    room_id: int
+    room_name: str
+    """Of the room where it was begun, else of the appointment's."""
+    starts_at: datetime
+    ends_at: datetime
+    danger: str
+    transport: str
+    patient_id: int
+    family: str
+    given: str
+    birth_date: date | None
+    mrn: str | None
+    arrived_at: datetime | None
+    checked_in_by: str | None
+    started_at: datetime | None
+    technologist: str | None
+
+    @property
+    def patient_name(self) -> str:
+        return f"{self.family}, {self.given}"
+
+
+_MRN = (
+    sa.select(PatientIdentifier.value)
+    .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
+    .order_by(PatientIdentifier.id)
+    .limit(1)
+    .correlate(Patient)
+    .scalar_subquery()
+)
+_ARRIVAL = (
+    sa.select(Arrival.id)
+    .where(Arrival.step_id == ScheduledProcedureStep.id, Arrival.undone_at.is_(None))
+    .order_by(Arrival.id.desc())
+    .limit(1)
+    .correlate(ScheduledProcedureStep)
+    .scalar_subquery()
+)
+_PERFORMED = (
+    sa.select(PerformedProcedureStep.id)
+    .where(PerformedProcedureStep.step_id == ScheduledProcedureStep.id)
+    .order_by(PerformedProcedureStep.id.desc())
+    .limit(1)
+    .correlate(ScheduledProcedureStep)
+    .scalar_subquery()
+)
+_STILL_OPEN = (StepStatus.arrived, StepStatus.started)
+
+
+def steps_of_day(session: Session, days: Mapping[int, Span]) -> list[StepRow]:
+    """The appointments of a day, by time and room. `days` maps each site to the day of its own wall clock."""
+    return _steps(session, _within(days), (ScheduledProcedureStep.starts_at, Room.code, ScheduledProcedureStep.id))
+
+
+def open_steps(session: Session, days: Mapping[int, Span]) -> list[StepRow]:
+    """The technologists' rows: the day's appointments, and who arrived or was begun before and is not done; STAT first, by room."""
+    step = ScheduledProcedureStep
+    left_over = sa.and_(step.site_id.in_(list(days)), step.status.in_(_STILL_OPEN))
+    is_stat = sa.case((Order.priority == Priority.stat, 0), else_=1)
+    return _steps(session, sa.or_(_within(days), left_over), (is_stat, Room.code, step.starts_at, step.id))
+
+
+def site_of(session: Session, procedure_id: int) -> int | None:
+    """The site of an exam; None when there is no such exam."""
+    return session.scalar(sa.select(RequestedProcedure.site_id).where(RequestedProcedure.id == procedure_id))
+
+
+def current_step_id(session: Session, procedure_id: int) -> int | None:
+    """The key of the appointment that counts now; None without one."""
+    return session.scalar(
+        sa.select(ScheduledProcedureStep.id)
+        .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status != StepStatus.cancelled)
+        .order_by(ScheduledProcedureStep.id.desc())
+        .limit(1)
+    )
+
+
+def _within(days: Mapping[int, Span]) -> sa.ColumnElement[bool]:
+    step = ScheduledProcedureStep
+    spans = (sa.and_(step.site_id == site, step.starts_at >= span.starts_at, step.starts_at < span.ends_at) for site, span in days.items())
+    return sa.or_(sa.false(), *spans)
+
+
+def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]) -> list[StepRow]:
+    step, begun_in = ScheduledProcedureStep, aliased(Room)
+    performed = PerformedProcedureStep
+    rows = session.execute(
+        sa.select(
+            step.id, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.modality, step.status,
+            Order.priority, step.site_id, Site.zone, sa.func.coalesce(begun_in.id, Room.id), sa.func.coalesce(begun_in.name, Room.name),
+            step.starts_at, step.ends_at, Order.danger, Order.transport,
+            Patient.id, Patient.family, Patient.given, Patient.birth_date, _MRN, Arrival.at, Arrival.checked_in_by, performed.started_at,
+            sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
+        )
+        .select_from(step)
+        .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .join(Patient, Patient.id == Order.patient_id)
+        .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .join(Site, Site.id == step.site_id)
+        .join(Room, Room.id == step.room_id)
+        .outerjoin(Arrival, Arrival.id == _ARRIVAL)
+        .outerjoin(performed, performed.id == _PERFORMED)
+        .outerjoin(begun_in, begun_in.id == performed.room_id)
+        .outerjoin(User, User.id == performed.technologist_id)
+        .where(where, step.status.in_(OCCUPYING))
+        .order_by(*order)
+        .limit(500)
+    )  # fmt: skip
+    return [StepRow(*tuple(row)) for row in rows]
+

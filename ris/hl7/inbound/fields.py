@@ -1,0 +1,150 @@
+"""Reading the segments that many messages share: PID, PV1, MRG, and the datatypes CX, XPN, XAD, XCN, DTM."""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from ris.hl7.er7 import NULL, Field, Message, Segment
+from ris.partner.queries import PartnerRow
+from ris.patient.model import Sex, VisitState
+from ris.patient.service import IdentifierData, PatientData, VisitData
+
+RECORD_NUMBERS = frozenset({"", "MR", "PI", "MRN", "MEDREC", "PT"})
+"""Identifier types (table 0203 and what senders write) that all mean the medical record number."""
+_DTM = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\.\d{1,6})?([+-]\d{4})?")
+
+
+def moment(text: str, zone: str) -> datetime | None:
+    """A DTM as a UTC moment: an offset in the text wins, else the partner's zone; None for what is no time (v2.5.1 ch. 2.A.22).
+
+    What is missing after the year is taken as the first of its kind. MSH-7's offset is not applied.
+    """
+    match = _DTM.fullmatch(text.strip())
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    try:
+        said = datetime(
+            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0),
+            int(float(fraction or 0) * 1_000_000), tzinfo=_offset(offset) if offset else ZoneInfo(zone),
+        )  # fmt: skip
+        return said.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _offset(text: str) -> timezone:
+    minutes = int(text[1:3]) * 60 + int(text[3:5])
+    return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
+
+
+def day(text: str) -> date | None:
+    """The date of a DTM, never shifted by a zone; None for what is no full date."""
+    digits = text.strip()[:8]
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return None
+
+
+def identifiers(field: Field, partner: PartnerRow) -> tuple[IdentifierData, ...]:
+    """Every CX with a value; the authority is the partner's where none is named, and the types of record numbers are one."""
+    found = {}
+    for cx in field.repetitions:
+        value = cx.component(1).strip()
+        if value and value != NULL:
+            kind = cx.component(5).strip().upper()
+            authority = cx.component(4).strip() or partner.authority
+            data = IdentifierData(value, authority, "MR" if kind in RECORD_NUMBERS else kind)
+            found[data.key] = data
+    return tuple(found.values())
+
+
+def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -> PatientData:
+    """PID. PID-2 and PID-4, withdrawn but used, count where PID-3 is empty."""
+    pid = pid or message.first("PID")
+    if pid is None:
+        return PatientData(())
+    own = identifiers(pid.field(3), partner) or identifiers(pid.field(2), partner) or identifiers(pid.field(4), partner)
+    name = _name(pid)
+    address = pid.field(11)
+    return PatientData(
+        identifiers=own,
+        family=_said(name.component(1)) if name else None,
+        given=_said(name.component(2)) if name else None,
+        middle=_said(name.component(3)) if name else None,
+        suffix=_said(name.component(4)) if name else None,
+        prefix=_said(name.component(5)) if name else None,
+        birth_date=day(pid.value(7)) if pid.value(7) else None,
+        sex=_sex(pid.value(8)),
+        street=_said(address.component(1)),
+        city=_said(address.component(3)),
+        region=_said(address.component(4)),
+        postal_code=_said(address.component(5)),
+        country=_said(address.component(6)),
+        phone=_phone(pid.field(13)),
+        deceased={"Y": True, "N": False}.get(pid.value(30).upper()),
+    )
+
+
+def _name(pid: Segment) -> Field | None:
+    """PID-5: the legal name, else the one for display, else the first (table 0200)."""
+    names = [name for name in pid.repetitions(5) if not name.is_empty]
+    for wanted in ("L", "D"):
+        for name in names:
+            if name.component(7).upper() == wanted:
+                return name
+    return names[0] if names else None
+
+
+def _said(text: str) -> str | None:
+    """None makes no statement, the HL7 null clears."""
+    if text == NULL:
+        return ""
+    return text.strip() or None
+
+
+def _sex(text: str) -> Sex | None:
+    """Table 0001; what is beyond female, male and unknown is other."""
+    code = text.strip().upper()[:1]
+    if not code:
+        return None
+    if text == NULL:
+        return Sex.unknown
+    return Sex(code) if code in ("F", "M", "U") else Sex.other
+
+
+def _phone(field: Field) -> str | None:
+    """PID-13: the first repetition, from XTN-1 or from its parts."""
+    if field.is_null:
+        return ""
+    first = field.repetitions[0] if field.repetitions else field
+    whole = first.component(1).strip()
+    parts = "-".join(part for part in (first.component(6), first.component(7)) if part)
+    return whole or first.component(12).strip() or parts or None
+
+
+def person(field: Field) -> tuple[str, str]:
+    """XCN: number and name as `Family, Given`."""
+    family, given = field.component(2).strip(), field.component(3).strip()
+    return field.component(1).strip(), ", ".join(part for part in (family, given) if part)
+
+
+def visit(message: Message, partner: PartnerRow, state: VisitState | None = None) -> VisitData | None:
+    """PV1 with its number from PV1-19, else the account of PID-18; None without either."""
+    pv1 = message.first("PV1")
+    pid = message.first("PID")
+    number = pv1.field(19) if pv1 and pv1.value(19) else pid.field(18) if pid else None
+    if pv1 is None or number is None or not number.component(1).strip():
+        return None
+    location = " ".join(part for i in (1, 2, 3) if (part := pv1.value(3, i).strip()))
+    return VisitData(
+        visit_number=number.component(1).strip(),
+        authority=number.component(4).strip() or partner.authority,
+        patient_class=_said(pv1.value(2)),
+        location=location or None,
+        attending=person(pv1.field(7))[1] or None,
+        state=state,
+        started_at=moment(pv1.value(44), partner.zone),
+        ended_at=moment(pv1.value(45), partner.zone),
+    )

@@ -1,0 +1,32 @@
+"""What a reader of one kind of message is handed, and what it answers: nothing when all went well, or a refusal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
+from ris.hl7.er7 import Message
+from ris.partner.queries import PartnerRow
+
+
+@dataclass(slots=True)
+class Reading:
+    """One message on its way in."""
+
+    message: Message
+    partner: PartnerRow
+    control_id: str
+    site_id: int
+    procedures: dict[str, int] = field(default_factory=dict)
+    """The partner's codes to our catalogue, for the codes that the group names."""
+    touched: set[Ref] = field(default_factory=set)
+    """What the journal links the message to."""
+    refusal_tasks: list[tuple[str, Ref, str, int | None]] = field(default_factory=list)
+    """Kind, subject, reason and site of what a person must do when the message is refused."""
+
+
+Reader = Callable[[UnitOfWork, Reading], None]
+"""Raises a RisError; one that is raised before the first change refuses this message alone."""
+
+Keys = Callable[[Message, PartnerRow], set[str]]
+"""The patients and orders that a message names, to be locked before anything is read."""

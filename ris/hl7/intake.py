@@ -1,0 +1,386 @@
+"""From frames to committed effects and answers: a group of messages in one transaction, and one at a time when that fails."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import cast
+
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from ris.base.errors import Conflict, Forbidden, Invalid, Location, RisError, Unavailable, Unsupported
+from ris.base.ids import new_id
+from ris.base.uow import RETRIED, Actor, UnitOfWork
+from ris.catalog.queries import first_site, procedures_for
+from ris.hl7 import ack
+from ris.hl7.charset import decode
+from ris.hl7.er7 import Message
+from ris.hl7.inbound import READERS, fields, orm
+from ris.hl7.inbound.reading import Reading
+from ris.journal import service as journal
+from ris.journal.model import Direction, MessageState
+from ris.journal.queries import Key, stored_answers
+from ris.journal.service import Entry
+from ris.order.model import Order
+from ris.order.service import placer_key
+from ris.partner.policy import policy
+from ris.partner.queries import PartnerRow, Partners, partners
+from ris.patient.model import Patient, PatientIdentifier, Visit
+from ris.program import Program
+from ris.task import service as task
+
+log = logging.getLogger(__name__)
+
+ALONE_BYTES = 65_536
+"""A longer message is a group of its own, so that it holds nobody up."""
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One frame on its way through, read once, applied at most once."""
+
+    raw: bytes
+    place: str
+    partner: PartnerRow | None = None
+    header: ack.Header | None = None
+    message: Message | None = None
+    codec: str = "utf-8"
+    refusal: RisError | None = None
+    """Known before anything of the database was looked at."""
+    digest: str = ""
+    answer: bytes = b""
+    """Empty: the peer is owed none, because it is not known what became of the message."""
+
+    @property
+    def control_id(self) -> str:
+        return self.header.control_id if self.header else ""
+
+    @property
+    def kind(self) -> str:
+        return f"{self.header.message_code}^{self.header.trigger_event}".strip("^") if self.header else ""
+
+    @property
+    def key(self) -> Key | None:
+        return (self.partner.id, self.control_id, self.digest) if self.partner and self.control_id else None
+
+
+@dataclass
+class _Group:
+    """What one transaction works on, with the keys that it takes before it looks."""
+
+    incoming: Sequence[Incoming]
+    codes: set[str] = field(default_factory=set)
+    identifiers: set[str] = field(default_factory=set)
+    placers: set[str] = field(default_factory=set)
+    fillers: set[str] = field(default_factory=set)
+    visits: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for one in self.incoming:
+            if one.message is not None and one.partner is not None and one.refusal is None:
+                self._collect(one.message, one.partner)
+
+    def _collect(self, message: Message, partner: PartnerRow) -> None:
+        data = fields.patient(message, partner)
+        self.identifiers.update(i.key for i in data.identifiers)
+        for segment in message.all("MRG") + message.all("PID")[1:]:
+            self.identifiers.update(i.key for i in fields.identifiers(segment.field(1 if segment.name == "MRG" else 3), partner))
+        visit = fields.visit(message, partner)
+        if visit:
+            self.visits.add(visit.key)
+        for group in message.groups(("ORC", "OBR")):
+            (number, namespace), filler = orm.order_numbers(group)
+            if number:
+                self.placers.add(placer_key(partner.id, namespace, number))
+            if filler:
+                self.fillers.add(filler)
+            self.codes.update(s.value(4).strip() or s.value(4, 4).strip() for s in group if s.name == "OBR")
+
+    @cached_property
+    def locks(self) -> list[str]:
+        messages = [f"message|{one.key}" for one in self.incoming if one.key]
+        patients = [f"patient|{key}" for key in self.identifiers]
+        return messages + patients + [f"order|{key}" for key in self.placers | self.fillers] + [f"visit|{key}" for key in self.visits]
+
+
+class Intake:
+    """Applies messages; one for each listener process, used by one thread."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._partners: Partners | None = None
+
+    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
+        """The answers to frames (bytes, place of the sender), in their order; whatever happens, one for each.
+
+        An empty answer: nobody knows whether COMMIT went through, so nothing may be said and the connection is closed.
+        """
+        try:
+            self._refresh_partners()
+        except SQLAlchemyError as error:
+            log.error("the database is away: %s", type(error).__name__)
+        incoming = [self._read(raw, place) for raw, place in frames]
+        for group in _runs(incoming):
+            self._take_group(group)
+        return [one.answer for one in incoming]
+
+    def refuse_oversized(self, head: bytes) -> bytes:
+        """The answer to a message that is longer than is taken."""
+        header = ack.header(head)
+        return self._build(header, Unsupported("the message is longer than is taken here", error_code="207"))
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _refresh_partners(self) -> None:
+        with self.program.read() as session:
+            self._partners = partners(session)
+
+    def _read(self, raw: bytes, place: str) -> Incoming:
+        one = Incoming(raw, place, digest=journal.digest(raw))
+        try:
+            one.header = ack.header(raw)
+            one.partner = self._partner(one.header)
+            decoded = decode(raw, one.partner.charset if one.partner else None)
+            one.codec = decoded.codec
+            one.message = Message.parse(decoded.text, decoded.codec)
+            one.header = ack.header(one.message)
+            self._check_header(one)
+        except RisError as error:
+            one.refusal = error
+        return one
+
+    def _partner(self, header: ack.Header) -> PartnerRow | None:
+        if self._partners is None:
+            return None
+        application, facility = header.sending_application.split("^")[0], header.sending_facility.split("^")[0]
+        return self._partners.find(application, facility, self.program.settings.mllp.unknown_partner)
+
+    def _check_header(self, one: Incoming) -> None:
+        header = one.header
+        if header is None or one.message is None:
+            return
+        if not header.control_id:
+            raise _Rejected("the message has no control id", error_code="101", location=Location("MSH", 1, 10))
+        if self._partners is None:
+            raise Unavailable("the database is not available: send it again later")
+        if one.partner is None:
+            raise _Rejected("the sender is not known here", error_code="103", location=Location("MSH", 1, 3))
+        production = not self.program.settings.is_demo
+        if production and header.processing_id[:1] in ("T", "D") and not policy(dict(one.partner.policies), "accept_test_messages"):
+            raise _Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
+        if (header.message_code, header.trigger_event) not in READERS:
+            known = header.message_code in {code for code, _ in READERS}
+            raise Unsupported("this kind of message is not read here", error_code="201" if known else "200", location=Location("MSH", 1, 9))
+
+    # ── applying ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_group(self, group: list[Incoming]) -> None:
+        """The whole group at once; when that fails, each of it alone, from the start."""
+        try:
+            self._in_transaction(group)
+        except _CommitUnknown:
+            self._look_up(group)
+        except Exception as error:  # noqa: BLE001 (every message is owed an answer)
+            if len(group) == 1:
+                self._failed(group[0], error)
+                return
+            log.info("a group of %d is applied one by one: %s", len(group), type(error).__name__)
+            for one in group:
+                self._take_group([one])
+
+    def _in_transaction(self, incoming: Sequence[Incoming]) -> None:
+        for attempt in range(4):
+            try:
+                return self._try(incoming)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in RETRIED or attempt == 3:
+                    raise
+        return None
+
+    def _try(self, incoming: Sequence[Incoming]) -> None:
+        group = _Group(incoming)
+        uow = self.program.uow(Actor("system", 0, "HL7 intake"))
+        answers: list[bytes] = []
+        try:
+            with uow.session:
+                uow.lock(*group.locks)
+                self._prefetch(uow, group)
+                codes = self._procedures(uow, group)
+                stored = stored_answers(uow.session, {one.key for one in incoming if one.key})
+                answers.extend(self._one(uow, one, codes, stored) for one in incoming)
+                uow.flush()
+                _commit(uow)
+        finally:
+            uow.session.close()
+        for one, answer in zip(incoming, answers, strict=True):
+            one.answer = answer
+
+    def _prefetch(self, uow: UnitOfWork, group: _Group) -> None:
+        """One query a table for everything that the group names."""
+        uow.load(PatientIdentifier.key, group.identifiers)
+        found = [row for key in group.identifiers if (row := uow.find(PatientIdentifier.key, key))]
+        uow.load(Patient.id, {row.patient_id for row in found})
+        uow.load(Visit.key, group.visits)
+        uow.load(Order.placer_key, group.placers)
+        uow.load(Order.filler_number, group.fillers)
+        if group.placers or group.fillers:
+            new = sum(1 for key in group.placers if uow.find(Order.placer_key, key) is None)
+            uow.reserve("filler", new)
+            uow.reserve("accession", new)
+
+    def _procedures(self, uow: UnitOfWork, group: _Group) -> dict[int, dict[str, int]]:
+        ids = {one.partner.id for one in group.incoming if one.partner}
+        return {partner_id: procedures_for(uow.session, partner_id, group.codes) for partner_id in ids} if group.codes else {}
+
+    def _one(self, uow: UnitOfWork, one: Incoming, codes: dict[int, dict[str, int]], stored: dict[Key, tuple[str, bytes]]) -> bytes:
+        entry = self._entry(uow, one)
+        if one.key in stored:
+            code, answer = stored[one.key]
+            journal.record(uow, entry, MessageState.repeated, ack_code=code, answer=answer)
+            return answer
+        if one.refusal is not None:
+            return self._refuse(uow, one, entry, one.refusal)
+        if one.message is None or one.partner is None or one.header is None:
+            raise TypeError("a message without a refusal has been read")
+        reading = Reading(one.message, one.partner, one.control_id, self._site(uow, one.partner), codes.get(one.partner.id, {}))
+        changes = uow.changes
+        uow.actor = Actor("partner", one.partner.id, one.partner.name, one.place)
+        uow.message_id = entry.id
+        try:
+            READERS[one.header.message_code, one.header.trigger_event](uow, reading)
+        except RisError as error:
+            if uow.changes != changes:
+                raise _RefusedAfterChange(error) from error
+            return self._refuse(uow, one, entry, error, reading)
+        finally:
+            uow.message_id = None
+        answer = self._build(one.header, None)
+        journal.record(uow, entry, MessageState.applied, ack_code="AA", answer=answer, touched=reading.touched)
+        if one.key is not None:
+            stored[one.key] = ("AA", answer)
+        return answer
+
+    def _site(self, uow: UnitOfWork, partner: PartnerRow) -> int:
+        return partner.site_id if partner.site_id is not None else first_site(uow.session)
+
+    def _refuse(self, uow: UnitOfWork, one: Incoming, entry: Entry, error: RisError, reading: Reading | None = None) -> bytes:
+        answer = self._build(one.header, error)
+        touched = reading.touched if reading else ()
+        journal.record(uow, entry, MessageState.refused, ack_code=error.ack_code, answer=answer, error=_described(error), touched=touched)
+        for kind, about, reason, site_id in reading.refusal_tasks if reading else ():
+            task.open(uow, kind, about, reason, site_id=site_id)
+        return answer
+
+    def _failed(self, one: Incoming, error: Exception) -> None:
+        """A message that could not be applied alone: it changes nothing, and says why, in the journal too if that can be."""
+        if isinstance(error, _RefusedAfterChange):
+            refusal = error.refusal
+        elif isinstance(error, OperationalError):
+            refusal = Unavailable("it could not be stored: send it again later")
+        else:
+            # Only the kind of the fault: its text may quote the message.
+            log.error("message %s from %s cannot be applied: %s", one.control_id, one.place, type(error).__name__, exc_info=error)
+            refusal = (
+                Conflict("it could not be applied: a fault of ours, or of a value in it")
+                if isinstance(error, SQLAlchemyError)
+                else _Fault()
+            )
+        one.refusal = refusal
+        one.answer = self._build(one.header, refusal)
+        try:
+            with self.program.uow(Actor("system", 0, "HL7 intake")) as uow:
+                self._refuse(uow, one, self._entry(uow, one), refusal)
+        except SQLAlchemyError as second:
+            log.error("a refusal could not be journalled: %s", type(second).__name__)
+
+    def _look_up(self, group: Sequence[Incoming]) -> None:
+        """COMMIT's own answer was lost: what the journal holds went through, of the rest nothing may be said."""
+        log.warning("the answer to COMMIT was lost: looking up %d messages", len(group))
+        try:
+            with self.program.read() as session:
+                stored = stored_answers(session, {one.key for one in group if one.key})
+        except SQLAlchemyError:
+            return
+        for one in group:
+            if one.key in stored:
+                one.answer = stored[one.key][1]
+
+    def _entry(self, uow: UnitOfWork, one: Incoming) -> Entry:
+        return Entry(
+            new_id(),
+            Direction.inbound,
+            one.partner.id if one.partner else None,
+            uow.now,
+            one.kind,
+            one.control_id,
+            one.raw,
+            one.codec,
+            one.place,
+        )
+
+    def _build(self, header: ack.Header | None, error: RisError | None) -> bytes:
+        """AA, or the error's code with its place and reason (HL7 v2.5.1 ch. 2.9)."""
+        known = header if header is not None else ack.header(b"")
+        errors = [ack.AckError(error.error_code, error.message, error.location)] if error else []
+        code = cast("ack.AckCode", error.ack_code if error else "AA")
+        return ack.build(
+            known, code if known.control_id else "AR", errors=errors, text=error.message if error else "", own_control_id=f"K{new_id():X}",
+            now=self.program.clock(),
+        )  # fmt: skip
+
+
+class _Rejected(Forbidden):
+    """The header is not acceptable: AR, whatever the content."""
+
+
+class _Fault(Invalid):
+    """A fault of the program: the sender may try again after it was mended."""
+
+    error_code = "207"
+
+    def __init__(self) -> None:
+        super().__init__("it could not be applied here: a person looks at it")
+
+
+class _RefusedAfterChange(Exception):
+    """A refusal that came when something had been changed already: the group must not be committed with it."""
+
+    def __init__(self, refusal: RisError) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+class _CommitUnknown(Exception):
+    """The connection was lost while COMMIT was under way."""
+
+
+def _commit(uow: UnitOfWork) -> None:
+    try:
+        uow.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise _CommitUnknown from error
+        raise
+
+
+def _runs(incoming: Iterable[Incoming]) -> Iterable[list[Incoming]]:
+    """Groups in order of arrival; a long message is alone."""
+    run: list[Incoming] = []
+    for one in incoming:
+        if len(one.raw) > ALONE_BYTES:
+            if run:
+                yield run
+            yield [one]
+            run = []
+        else:
+            run.append(one)
+    if run:
+        yield run
+
+
+def _described(error: RisError) -> str:
+    place = ""
+    if error.location:
+        parts = (error.location.segment, error.location.sequence, error.location.field)
+        place = " at " + "^".join(str(part) for part in parts if part is not None)
+    return f"{error.error_code}{place}: {error.message}"

@@ -1,0 +1,178 @@
+"""The MLLP listener: connections in one event loop, one writer thread that gathers what waits on all of them into groups."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from typing import cast
+
+from ris.hl7.intake import Intake
+from ris.hl7.mllp import Commit, Framer, Oversized, Partial, frame
+from ris.program import Program
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.0015
+"""How long a group waits for more while fewer frames wait than connections are open (as PostgreSQL's commit_delay does)."""
+GROUP = 256
+"""Messages in one transaction at the most."""
+
+
+class Connection(asyncio.Protocol):
+    """One peer: its frames go in order into the queue, its answers come back in that order."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: "Listener") -> None:
+        self.listener = listener
+        self.framer = Framer(listener.program.settings.mllp.max_bytes)
+        self.place = ""
+        self.last_heard = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.place = f"{peer[0]}:{peer[1]}" if peer else ""
+        self.last_heard = time.monotonic()
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.listener.admit(self):
+            log.warning("refused %s: too many connections", self.place)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.last_heard = time.monotonic()
+        for item in self.framer.feed(data):
+            if isinstance(item, Oversized):
+                self.listener.put(self, None, item.head)
+            elif isinstance(item, Partial):
+                log.warning("a message of %s was cut off: %d bytes dropped", self.place, item.size)
+            elif not isinstance(item, Commit):
+                self.listener.put(self, item.payload, b"")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.listener.forget(self)
+
+    def answer(self, payload: bytes) -> None:
+        """Sends an answer, or closes where none may be given. A peer that has gone misses its own answer only."""
+        if self.transport.is_closing():
+            return
+        if payload:
+            self.transport.write(frame(payload))
+        else:
+            self.transport.close()
+
+
+class Listener:
+    """Serves until stopped; what has been read is applied and answered before it ends."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.intake = Intake(program)
+        self.connections: set[Connection] = set()
+        self._waiting: deque[tuple[Connection, bytes | None, bytes]] = deque()
+        self._something = threading.Condition()
+        self._stopping = False
+        self._writer = threading.Thread(target=self._write, name="writer")
+
+    async def serve(self, ready: "asyncio.Future[int]", stop: asyncio.Event) -> None:
+        """Listens; `ready` gets the port."""
+        settings = self.program.settings.mllp
+        self._loop = asyncio.get_running_loop()
+        server = await self._loop.create_server(
+            lambda: Connection(self), settings.host, settings.port, ssl=self._tls(), backlog=512, reuse_address=True
+        )
+        self._writer.start()
+        watch = asyncio.create_task(self._close_idle())
+        ready.set_result(server.sockets[0].getsockname()[1])
+        await stop.wait()
+        server.close()
+        watch.cancel()
+        await asyncio.to_thread(self._finish)
+        # The answers of the last group are written by callbacks that stand in the queue of this loop.
+        await asyncio.sleep(0)
+        for connection in list(self.connections):
+            connection.transport.close()
+
+    def admit(self, connection: Connection) -> bool:
+        if len(self.connections) >= self.program.settings.mllp.max_connections:
+            return False
+        self.connections.add(connection)
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+    def put(self, connection: Connection, payload: bytes | None, head: bytes) -> None:
+        with self._something:
+            self._waiting.append((connection, payload, head))
+            self._something.notify()
+
+    # ── the writer's thread ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _write(self) -> None:
+        while True:
+            group = self._gather()
+            if not group:
+                return
+            answers = self._answers(group)
+            self._loop.call_soon_threadsafe(
+                _deliver, [(connection, answer) for (connection, _, _), answer in zip(group, answers, strict=True)]
+            )
+
+    def _gather(self) -> list[tuple[Connection, bytes | None, bytes]]:
+        with self._something:
+            while not self._waiting:
+                if self._stopping:
+                    return []
+                self._something.wait()
+            until = time.monotonic() + GATHER_S
+            while len(self._waiting) < len(self.connections) and not self._stopping:
+                left = until - time.monotonic()
+                if left <= 0 or not self._something.wait(left):
+                    break
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+
+    def _answers(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes]:
+        taken = iter(self.intake.take([(payload, connection.place) for connection, payload, _ in group if payload is not None]))
+        return [self.intake.refuse_oversized(head) if payload is None else next(taken) for _, payload, head in group]
+
+    def _finish(self) -> None:
+        with self._something:
+            self._stopping = True
+            self._something.notify()
+        self._writer.join()
+
+    # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _close_idle(self) -> None:
+        limit = self.program.settings.mllp.idle_seconds
+        while True:
+            await asyncio.sleep(min(limit, 10) / 2)
+            now = time.monotonic()
+            for connection in list(self.connections):
+                if now - connection.last_heard > limit:
+                    log.info("closed %s: nothing heard for %d s", connection.place, limit)
+                    connection.transport.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self.program.settings.mllp
+        if settings.certificate is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(settings.certificate, settings.certificate_key)
+        if settings.client_authorities is not None:
+            context.load_verify_locations(settings.client_authorities)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+def _deliver(answers: list[tuple[Connection, bytes]]) -> None:
+    for connection, answer in answers:
+        connection.answer(answer)

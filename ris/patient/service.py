@@ -1,0 +1,283 @@
+"""What can be done with patients and visits: take what a sender says, merge, take a merge back."""
+
+import unicodedata
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from ris.base.errors import Conflict, Duplicate, Missing, NotFound
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import Event, UnitOfWork, service
+from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit, VisitState
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierData:
+    """PID-3: what one authority calls a patient."""
+
+    value: str
+    authority: str
+    type: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.authority}|{self.type}|{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientData:
+    """What a sender says about a patient. None makes no statement, an empty text clears the value."""
+
+    identifiers: tuple[IdentifierData, ...]
+    family: str | None = None
+    given: str | None = None
+    middle: str | None = None
+    suffix: str | None = None
+    prefix: str | None = None
+    birth_date: date | None = None
+    sex: Sex | None = None
+    street: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    phone: str | None = None
+    deceased: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitData:
+    """What a sender says about an encounter; None makes no statement."""
+
+    visit_number: str
+    authority: str = ""
+    patient_class: str | None = None
+    location: str | None = None
+    attending: str | None = None
+    state: VisitState | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.authority}|{self.visit_number}"
+
+
+DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
+
+
+def folded(text: str) -> str:
+    """For search: lower case, without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+@service
+def upsert(
+    uow: UnitOfWork, data: PatientData, visit: VisitData | None = None, *, owns_demographics: bool = True
+) -> tuple[Patient, Visit | None]:
+    """The patient that the identifiers lead to, created when there is none, and its visit.
+
+    A message that names a merged patient finds the survivor, whose demographics it does not touch. Raises Missing without an
+    identifier (HL7 table 0357: 101), Conflict when the identifiers lead to two patients.
+    """
+    patient, came_by_merged = find(uow, data)
+    if patient is None:
+        patient = _register(uow, data)
+    elif owns_demographics and not came_by_merged:
+        _update(uow, patient, data)
+    return patient, _visit(uow, patient, visit) if visit else None
+
+
+def find(uow: UnitOfWork, data: PatientData) -> tuple[Patient | None, bool]:
+    """The patient of any of the identifiers, and whether it was found by one of a merged record."""
+    if not data.identifiers:
+        raise Missing("no patient identifier")
+    rows = [row for i in data.identifiers if (row := uow.find(PatientIdentifier.key, i.key))]
+    if not rows:
+        return None, False
+    current = [row for row in rows if not row.merged] or rows
+    ids = {row.patient_id for row in current}
+    if len(ids) > 1:
+        raise Conflict("the identifiers belong to different patients: merge them first", error_code="204")
+    patient = uow.find(Patient.id, current[0].patient_id)
+    if patient is None:
+        raise NotFound("the identifier leads to no patient")
+    return patient, current[0].merged
+
+
+@service
+def merge(uow: UnitOfWork, *, survivor_id: int, loser_id: int) -> Merge | None:
+    """The loser's identifiers, visits and everything above become the survivor's; None when it was merged so before.
+
+    Raises Duplicate for a merge into itself and Conflict for one that would run in a circle (HL7 v2.5.1 ch. 3.6.2).
+    """
+    if survivor_id == loser_id:
+        raise Duplicate("a patient cannot be merged into itself")
+    survivor, loser = _two(uow, survivor_id, loser_id)
+    if loser.merged_into_id is not None:
+        if resolve(uow, loser).id == resolve(uow, survivor).id:
+            return None
+        raise Conflict("this patient was merged into another one before")
+    survivor = resolve(uow, survivor)
+    if survivor.id == loser_id:
+        raise Conflict("the other way round was merged before: the survivor would be merged into its own loser")
+    return _merge(uow, survivor, loser)
+
+
+@service
+def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
+    """Takes back what a merge moved, by its undo record. Raises Conflict when it was taken back, or merged on since."""
+    record = uow.session.get(Merge, merge_id, with_for_update=True)
+    if record is None:
+        raise NotFound(f"merge {merge_id} does not exist")
+    survivor, loser = _two(uow, record.survivor_id, record.loser_id)
+    if record.undone_at is not None:
+        raise Conflict("this merge was taken back before")
+    if survivor.merged_into_id is not None:
+        raise Conflict("the survivor was merged on since: take that merge back first")
+    uow.touch()
+    record.undone_at = uow.now
+    loser.merged_into_id = None
+    for row in _identifiers(uow, record.moved.get("patient_identifier", [])):
+        row.patient_id = loser.id
+        row.merged = row.id not in record.moved["current_identifier"]
+    for visit in uow.session.scalars(sa.select(Visit).where(Visit.id.in_(record.moved.get("visit", [])))):
+        visit.patient_id = loser.id
+    _tell_merge(uow, "patient.unmerging", survivor, loser, record.moved)
+    uow.drain()
+    _tell_merge(uow, "patient.unmerged", survivor, loser)
+    return record
+
+
+def resolve(uow: UnitOfWork, patient: Patient) -> Patient:
+    """The survivor at the end of a chain of merges."""
+    while patient.merged_into_id is not None:
+        following = uow.find(Patient.id, patient.merged_into_id)
+        if following is None:
+            raise NotFound("a merged patient leads nowhere")
+        patient = following
+    return patient
+
+
+# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _register(uow: UnitOfWork, data: PatientData) -> Patient:
+    patient = Patient(id=new_id(), **{name: value for name in DEMOGRAPHICS if (value := getattr(data, name)) is not None})
+    _fold(patient)
+    uow.add(patient)
+    uow.put(Patient.id, patient.id, patient)
+    _add_identifiers(uow, patient, data)
+    uow.emit(Event("patient.registered", Ref("patient", patient.id), patient_id=patient.id))
+    return patient
+
+
+def _update(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
+    changed = [n for n in DEMOGRAPHICS if (value := getattr(data, n)) is not None and value != getattr(patient, n)]
+    if changed:
+        uow.touch()
+    for name in changed:
+        setattr(patient, name, getattr(data, name))
+    if "family" in changed or "given" in changed:
+        _fold(patient)
+    if _add_identifiers(uow, patient, data):
+        changed.append("identifiers")
+    if changed:
+        # The names of what changed, never the values: the trail is read by people who may not see them.
+        uow.emit(Event("patient.updated", Ref("patient", patient.id), patient_id=patient.id, facts={"changed": changed}))
+
+
+def _fold(patient: Patient) -> None:
+    patient.family_key, patient.given_key = folded(patient.family or ""), folded(patient.given or "")
+
+
+def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bool:
+    """Adds those that are new; one of a merged record stays what it is."""
+    added = False
+    for wanted in data.identifiers:
+        if uow.find(PatientIdentifier.key, wanted.key) is None:
+            row = PatientIdentifier(
+                id=new_id(), patient_id=patient.id, key=wanted.key, value=wanted.value, authority=wanted.authority, type=wanted.type,
+                merged=False,
+            )  # fmt: skip
+            uow.add(row)
+            uow.put(PatientIdentifier.key, wanted.key, row)
+            added = True
+    return added
+
+
+_VISIT_FIELDS = ("patient_class", "location", "attending", "state", "started_at", "ended_at")
+
+
+def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
+    visit: Visit | None = uow.find(Visit.key, data.key)
+    if visit is None:
+        visit = Visit(
+            id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, patient_class=data.patient_class or "U",
+            location=data.location or "", attending=data.attending or "", state=data.state or VisitState.open,
+            started_at=data.started_at, ended_at=data.ended_at,
+        )  # fmt: skip
+        uow.add(visit)
+        uow.put(Visit.key, data.key, visit)
+        uow.emit(Event("patient.visit_opened", Ref("visit", visit.id), patient_id=patient.id))
+        return visit
+    if visit.patient_id != patient.id:
+        raise Duplicate("this visit number belongs to another patient")
+    changed = [n for n in _VISIT_FIELDS if (value := getattr(data, n)) is not None and value != getattr(visit, n)]
+    if changed:
+        uow.touch()
+        for name in changed:
+            setattr(visit, name, getattr(data, name))
+        uow.emit(Event("patient.visit_updated", Ref("visit", visit.id), patient_id=patient.id, facts={"changed": changed}))
+    return visit
+
+
+def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
+    uow.session.flush()
+    moved: dict[str, list[int]] = {
+        "patient_identifier": list(
+            uow.session.scalars(
+                sa.select(PatientIdentifier.id).where(PatientIdentifier.patient_id == loser.id).order_by(PatientIdentifier.id)
+            )
+        ),
+        "visit": list(uow.session.scalars(sa.select(Visit.id).where(Visit.patient_id == loser.id).order_by(Visit.id))),
+    }
+    uow.touch()
+    rows = _identifiers(uow, moved["patient_identifier"])
+    moved["current_identifier"] = [row.id for row in rows if not row.merged]
+    for row in rows:
+        row.patient_id, row.merged = survivor.id, True
+    for visit in uow.session.scalars(sa.select(Visit).where(Visit.id.in_(moved["visit"]))):
+        visit.patient_id = survivor.id
+    loser.merged_into_id = survivor.id
+    _tell_merge(uow, "patient.merging", survivor, loser, moved)
+    # The floors above move their rows now, and write into `moved` which these were.
+    uow.drain()
+    record = uow.add(Merge(id=new_id(), survivor_id=survivor.id, loser_id=loser.id, at=uow.now, actor_name=uow.actor.name, moved=moved))
+    _tell_merge(uow, "patient.merged", survivor, loser)
+    return record
+
+
+def _tell_merge(uow: UnitOfWork, name: str, survivor: Patient, loser: Patient, moved: dict[str, list[int]] | None = None) -> None:
+    facts = {"survivor_id": survivor.id, "loser_id": loser.id}
+    uow.emit(Event(name, Ref("patient", loser.id), patient_id=survivor.id, facts=facts if moved is None else {**facts, "moved": moved}))
+
+
+def _two(uow: UnitOfWork, survivor_id: int, loser_id: int) -> tuple[Patient, Patient]:
+    """Both patients, locked in the order of their ids."""
+    uow.session.flush()
+    found = {
+        patient.id: patient
+        for patient in uow.session.scalars(
+            sa.select(Patient).where(Patient.id.in_((survivor_id, loser_id))).order_by(Patient.id).with_for_update()
+        )
+    }
+    if len(found) < 2:
+        raise NotFound("one of the two patients does not exist")
+    return found[survivor_id], found[loser_id]
+
+
+def _identifiers(uow: UnitOfWork, ids: list[int]) -> list[PatientIdentifier]:
+    return list(uow.session.scalars(sa.select(PatientIdentifier).where(PatientIdentifier.id.in_(ids))))

@@ -1,0 +1,38 @@
+"""The process that takes HL7 messages, until it is told to stop."""
+
+import asyncio
+import gc
+import logging
+import signal
+
+from ris.bootstrap import Ris
+from ris.hl7.listener import Listener
+from ris.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT; what has been read by then is still applied and answered."""
+    ris = Ris(settings)
+    try:
+        asyncio.run(_serve(ris))
+    finally:
+        ris.close()
+    return 0
+
+
+async def _serve(ris: Ris) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    ready: asyncio.Future[int] = loop.create_future()
+    ready.add_done_callback(lambda port: _say_ready(ris, port))
+    # What is loaded now lives as long as the process: the collector need not look at it again.
+    gc.freeze()
+    await Listener(ris).serve(ready, stop)
+
+
+def _say_ready(ris: Ris, port: "asyncio.Future[int]") -> None:
+    print(f"listener ready on {ris.settings.mllp.host}:{port.result()}", flush=True)  # noqa: T201 (who started it waits for this line)

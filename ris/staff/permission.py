@@ -1,0 +1,46 @@
+"""Every right that there is, and the roles that a hospital begins with."""
+
+import enum
+
+
+class Permission(enum.StrEnum):
+    """`resource:action`, in order; a person has each at the sites where a role gives it."""
+
+    AUDIT_READ = "audit:read"
+    CHARGE_READ = "charge:read"
+    CHARGE_RELEASE = "charge:release"
+    EXAM_PERFORM = "exam:perform"
+    EXAM_READ = "exam:read"
+    INTERFACE_MANAGE = "interface:manage"
+    INTERFACE_READ = "interface:read"
+    ORDER_CANCEL = "order:cancel"
+    PATIENT_MERGE = "patient:merge"
+    PATIENT_READ = "patient:read"
+    RECEPTION_ARRIVE = "reception:arrive"
+    REPORT_ADDEND = "report:addend"
+    REPORT_READ = "report:read"
+    REPORT_SIGN = "report:sign"
+    SCHEDULE_BOOK = "schedule:book"
+    SCHEDULE_READ = "schedule:read"
+    TASK_CLOSE = "task:close"
+    TASK_READ = "task:read"
+    USER_MANAGE = "user:manage"
+
+
+P = Permission
+_CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
+
+ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
+    "scheduler": ("Scheduler", (*_CLINICAL, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "front_desk": ("Front desk", (*_CLINICAL, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "technologist": ("Technologist", (*_CLINICAL, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
+    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND)),
+    "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
+    "integration": (
+        "Integration analyst",
+        (P.EXAM_READ, P.PATIENT_READ, P.INTERFACE_READ, P.INTERFACE_MANAGE, P.PATIENT_MERGE, P.TASK_READ, P.TASK_CLOSE),
+    ),
+    "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
+    "administrator": ("Administrator", (P.USER_MANAGE,)),
+}
+"""Code to name and rights. Administrators manage accounts and see no patient."""

@@ -1,0 +1,69 @@
+"""Who may do what where, and the list of accounts."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.catalog.model import Site
+from ris.staff.model import Role, RoleAssignment, RolePermission, User
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A person's rights: permission to the sites where it holds."""
+
+    user_id: int
+    by_permission: Mapping[str, frozenset[int]]
+
+    def may(self, permission: str, site_id: int) -> bool:
+        return site_id in self.by_permission.get(permission, ())
+
+    def may_anywhere(self, permission: str) -> bool:
+        return bool(self.by_permission.get(permission))
+
+    def sites(self, permission: str) -> frozenset[int]:
+        return self.by_permission.get(permission, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: int
+    login: str
+    name: str
+    active: bool
+    is_demo: bool
+    roles: tuple[tuple[int, str, int, str], ...]
+    """Role id and name, site id and code."""
+
+
+def rights_of(session: Session, user_id: int) -> Rights:
+    found: dict[str, set[int]] = defaultdict(set)
+    rows = session.execute(
+        sa.select(RolePermission.permission, RoleAssignment.site_id)
+        .join(RoleAssignment, RoleAssignment.role_id == RolePermission.role_id)
+        .where(RoleAssignment.user_id == user_id)
+    )
+    for permission, site_id in rows:
+        found[permission].add(site_id)
+    return Rights(user_id, {permission: frozenset(sites) for permission, sites in found.items()})
+
+
+def users(session: Session) -> list[UserRow]:
+    roles: dict[int, list[tuple[int, str, int, str]]] = defaultdict(list)
+    rows = session.execute(
+        sa.select(RoleAssignment.user_id, Role.id, Role.name, Site.id, Site.code)
+        .join(Role, Role.id == RoleAssignment.role_id)
+        .join(Site, Site.id == RoleAssignment.site_id)
+        .order_by(Role.name, Site.code)
+    )
+    for user_id, role_id, role_name, site_id, site_code in rows:
+        roles[user_id].append((role_id, role_name, site_id, site_code))
+    found = session.scalars(sa.select(User).order_by(User.family, User.given, User.login))
+    return [UserRow(u.id, u.login, u.name, u.active, u.is_demo, tuple(roles[u.id])) for u in found]
+
+
+def user(session: Session, user_id: int) -> UserRow | None:
+    return next((row for row in users(session) if row.id == user_id), None)

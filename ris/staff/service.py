@@ -1,0 +1,239 @@
+"""What can be done with accounts and sessions: add, disable, roles, passwords, log in and out."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from ris.base.errors import Conflict, Invalid, NotFound
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import Event, UnitOfWork, service
+from ris.staff.model import LoginFailure, Role, RoleAssignment, RolePermission, User, WebSession
+from ris.staff.permission import ROLES
+
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""OWASP's floor for argon2id: 19 MiB, two passes."""
+_NOBODY = _HASHER.hash(secrets.token_hex())
+"""Checked when the login is unknown, so that both answers take the same time."""
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 128
+FREE_FAILURES = 3
+LONGEST_DELAY = timedelta(minutes=5)
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The outcome of a try: who it was, or how long to wait, or neither."""
+
+    user_id: int | None = None
+    wait: timedelta | None = None
+
+
+def hash_password(password: str) -> str:
+    return _HASHER.hash(password)
+
+
+def token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@service
+def add_user(
+    uow: UnitOfWork, *, login: str, family: str, given: str, password: str, practitioner_number: str = "", is_demo: bool = False,
+    must_change: bool = False,
+) -> User:  # fmt: skip
+    """A new account without any right. Raises Conflict when the login is taken, Invalid for a poor password."""
+    if not login.strip() or not family.strip():
+        raise Invalid("an account needs a login and a family name", error_code="101")
+    _check_password_rules(password, login)
+    if uow.session.scalar(sa.select(User.id).where(User.login == login)):
+        raise Conflict("this login is taken")
+    user = uow.add(
+        User(
+            id=new_id(), login=login, family=family, given=given, practitioner_number=practitioner_number,
+            password_hash=hash_password(password), is_demo=is_demo, must_change_password=must_change, created_at=uow.now,
+        )
+    )  # fmt: skip
+    uow.session.flush()
+    uow.emit(Event("staff.user_added", Ref("user", user.id), facts={"login": login}))
+    return user
+
+
+@service
+def set_active(uow: UnitOfWork, *, user_id: int, active: bool) -> User:
+    """Disabling ends every session of the account at once."""
+    user = _user(uow, user_id)
+    if user.active is active:
+        return user
+    uow.touch()
+    user.active = active
+    if not active:
+        end_sessions_of(uow, user_id)
+    uow.emit(Event("staff.user_enabled" if active else "staff.user_disabled", Ref("user", user_id)))
+    return user
+
+
+@service
+def reset_password(uow: UnitOfWork, *, user_id: int) -> str:
+    """A password for one login, to be told to the person; every session ends."""
+    user = _user(uow, user_id)
+    password = "-".join(secrets.token_hex(2) for _ in range(3))
+    uow.touch()
+    user.password_hash, user.must_change_password = hash_password(password), True
+    end_sessions_of(uow, user_id)
+    uow.emit(Event("staff.password_reset", Ref("user", user_id)))
+    return password
+
+
+@service
+def change_password(uow: UnitOfWork, *, user_id: int, old: str, new: str, keep_session: str = "") -> None:
+    """The person's own change; the other sessions end. Raises Invalid when the old one is wrong or the new one poor."""
+    user = _user(uow, user_id)
+    if not verify(user.password_hash, old):
+        raise Invalid("the old password is not right")
+    _check_password_rules(new, user.login)
+    if old == new:
+        raise Invalid("the new password is the old one")
+    uow.touch()
+    user.password_hash, user.must_change_password = hash_password(new), False
+    end_sessions_of(uow, user_id, but=keep_session)
+    uow.emit(Event("staff.password_changed", Ref("user", user_id)))
+
+
+@service
+def assign(uow: UnitOfWork, *, user_id: int, role_id: int, site_id: int) -> None:
+    if uow.session.get(RoleAssignment, (user_id, role_id, site_id)) is None:
+        uow.add(RoleAssignment(user_id=user_id, role_id=role_id, site_id=site_id))
+        uow.session.flush()
+        uow.emit(Event("staff.role_assigned", Ref("user", user_id), site_id=site_id, facts={"role_id": role_id}))
+
+
+@service
+def revoke(uow: UnitOfWork, *, user_id: int, role_id: int, site_id: int) -> None:
+    row = uow.session.get(RoleAssignment, (user_id, role_id, site_id))
+    if row is not None:
+        uow.session.delete(row)
+        uow.session.flush()
+        uow.emit(Event("staff.role_revoked", Ref("user", user_id), site_id=site_id, facts={"role_id": role_id}))
+
+
+@service
+def seed_roles(uow: UnitOfWork) -> dict[str, int]:
+    """The roles that a hospital begins with, by code; what is there already stays as it was edited."""
+    known = {role.code: role.id for role in uow.session.scalars(sa.select(Role))}
+    for code, (name, permissions) in ROLES.items():
+        if code in known:
+            continue
+        role = uow.add(Role(id=new_id(), code=code, name=name))
+        uow.session.flush()
+        known[code] = role.id
+        for permission in permissions:
+            uow.add(RolePermission(role_id=role.id, permission=permission))
+    uow.session.flush()
+    return known
+
+
+# ── logging in ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@service
+def log_in(uow: UnitOfWork, *, login: str, password: str, place: str) -> Login:
+    """Checks a login and password from an address; each failure makes the next try wait longer, by account and by address."""
+    keys = (f"login:{login}", f"place:{place}")
+    wait = max(_wait(uow, key) for key in keys)
+    if wait > timedelta():
+        return Login(wait=wait)
+    user = uow.session.scalars(sa.select(User).where(User.login == login)).one_or_none()
+    right = verify(user.password_hash if user else _NOBODY, password)
+    if user is None or not right or not user.active:
+        for key in keys:
+            uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
+        uow.emit(Event("staff.login_refused", Ref("user", user.id if user else 0), facts={"login": login, "place": place}))
+        return Login()
+    if _HASHER.check_needs_rehash(user.password_hash):
+        user.password_hash = hash_password(password)
+    uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == keys[0]))
+    uow.emit(Event("staff.logged_in", Ref("user", user.id), facts={"place": place}))
+    return Login(user_id=user.id)
+
+
+def check_password(uow: UnitOfWork, user_id: int, password: str) -> bool:
+    """Whether it is the person's password; for a signature."""
+    return verify(_user(uow, user_id).password_hash, password)
+
+
+def _wait(uow: UnitOfWork, key: str) -> timedelta:
+    """What is left of the pause after the newest failure: 1 s after the fourth, doubled with each, five minutes at most."""
+    count, newest = uow.session.execute(
+        sa.select(sa.func.count(), sa.func.max(LoginFailure.at)).where(LoginFailure.key == key, LoginFailure.at > uow.now - FORGOTTEN_AFTER)
+    ).one()
+    free = FREE_FAILURES if key.startswith("login:") else FREE_FAILURES * 5
+    if count <= free:
+        return timedelta()
+    pause = min(timedelta(seconds=2 ** min(count - free - 1, 20)), LONGEST_DELAY)
+    return max(newest + pause - uow.now, timedelta())
+
+
+# ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def open_session(uow: UnitOfWork, *, user_id: int | None, place: str, site_id: int | None = None) -> str:
+    """A new session; the token that comes back is known to the browser alone."""
+    token = secrets.token_urlsafe(32)
+    uow.add(
+        WebSession(
+            token_hash=token_hash(token), user_id=user_id, created_at=uow.now, last_used_at=uow.now,
+            password_at=uow.now if user_id else None, csrf_secret=secrets.token_hex(32), place=place, site_id=site_id,
+        )
+    )  # fmt: skip
+    return token
+
+
+def live_session(row: WebSession | None, *, now: datetime, idle: timedelta, absolute: timedelta) -> bool:
+    """Whether a session still counts."""
+    return row is not None and now - row.last_used_at < idle and now - row.created_at < absolute
+
+
+@service
+def log_out(uow: UnitOfWork, *, token: str) -> None:
+    row = uow.session.get(WebSession, token_hash(token))
+    if row is not None:
+        uow.session.delete(row)
+        uow.emit(Event("staff.logged_out", Ref("user", row.user_id or 0)))
+
+
+def end_sessions_of(uow: UnitOfWork, user_id: int, but: str = "") -> None:
+    uow.session.execute(
+        sa.delete(WebSession).where(WebSession.user_id == user_id, WebSession.token_hash != (token_hash(but) if but else ""))
+    )
+
+
+# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def verify(stored: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _check_password_rules(password: str, login: str) -> None:
+    """NIST SP 800-63B: length counts, composition does not."""
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise Invalid(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
+    if login.lower() in password.lower() or len(set(password)) < 4:
+        raise Invalid("this password is too easy to guess")
+
+
+def _user(uow: UnitOfWork, user_id: int) -> User:
+    user = uow.session.get(User, user_id, with_for_update=True)
+    if user is None:
+        raise NotFound(f"user {user_id} does not exist")
+    return user

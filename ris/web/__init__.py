@@ -1,0 +1,1 @@
+"""The browser's side: pages over queries and services, each with its permission."""

@@ -1,0 +1,25 @@
+"""The pages of the navigation bar, in order, each with the permission that shows it."""
+
+from dataclasses import dataclass, field
+
+from ris.staff.permission import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    label: str
+    endpoint: str
+    permission: Permission | None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+NAVIGATION = (
+    Item("Schedule", "schedule.day", Permission.SCHEDULE_BOOK),
+    Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
+    Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
+    Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),
+    Item("Tasks", "tasks.index", Permission.TASK_READ),
+    Item("Interfaces", "interfaces.index", Permission.INTERFACE_READ),
+    Item("Audit", "audit.index", Permission.AUDIT_READ),
+    Item("Users", "users.index", Permission.USER_MANAGE),
+)

@@ -1,0 +1,133 @@
+"""What views work with: a session to read, a unit of work to change, the audit entry of a look, one-use form keys, wall clocks."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from flask import current_app, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from werkzeug.utils import redirect
+
+from ris.audit import service as audit
+from ris.audit.model import Action
+from ris.base.clock import local
+from ris.base.errors import Unavailable
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork, retrying
+from ris.program import Program
+from ris.staff import service as staff
+from ris.staff.model import UsedKey
+from ris.web.access import Person, person
+
+
+def program() -> Program:
+    return cast("Program", current_app.extensions["ris"])
+
+
+def current_user() -> Person:
+    return person()
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session for queries; it sees what is committed."""
+    with program().read() as session:
+        yield session
+
+
+@contextmanager
+def changing() -> Iterator[UnitOfWork]:
+    """A unit of work of the person who is logged in; it commits when the block ends well."""
+    with program().uow(person().actor) as uow:
+        yield uow
+
+
+def look(
+    what: str, about: Ref, *, patient_id: int | None = None, procedure_id: int | None = None, site_id: int | None = None, **detail: Any
+) -> None:
+    """Writes that the person looks at something, committed before the first byte leaves. Raises Unavailable when it cannot be."""
+    _entry(Action.read, what, about, patient_id=patient_id, procedure_id=procedure_id, site_id=site_id, detail=detail)
+
+
+def look_query(what: str, detail: dict[str, Any]) -> None:
+    """Writes that the person searched or listed: the terms, never the results; not at each poll of a live list."""
+    _entry(Action.query, what, Ref("list", 0), detail=detail)
+
+
+def _entry(action: Action, what: str, about: Ref, **facts: Any) -> None:
+    def work() -> None:
+        with program().uow(person().actor) as uow:
+            audit.entry(uow, action, what, about, **facts)
+
+    try:
+        retrying(work)
+    except SQLAlchemyError as error:
+        raise Unavailable("what is looked at cannot be recorded now, so it is not shown") from error
+
+
+def check_password(password: str) -> bool:
+    """Whether it is the password of who is logged in."""
+    with program().read() as session:
+        user = session.get_one(staff.User, person().id)
+        return staff.verify(user.password_hash, password)
+
+
+# ── one-use keys ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def form_key() -> str:
+    """A hidden field's value: a form that is sent twice acts once."""
+    return secrets.token_urlsafe(16)
+
+
+def used_before() -> ResponseReturnValue | None:
+    """Where the first use of this form led; None for the first one, or for a form without a key."""
+    key = request.form.get("form_key", "")
+    if not key:
+        return None
+    with reading() as session:
+        location = session.scalar(sa.select(UsedKey.location).where(UsedKey.key == key))
+    return redirect(location, 303) if location is not None else None
+
+
+def use_key(uow: UnitOfWork, location: str) -> None:
+    """Marks the form's key as used, in the transaction of what it does; the second of two at once fails on it."""
+    key = request.form.get("form_key", "")
+    if key:
+        uow.session.add(UsedKey(key=key, at=uow.now, location=location))
+
+
+# ── templates ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def wall_clock(moment: datetime, zone: str) -> str:
+    return f"{local(moment, zone):%Y-%m-%d %H:%M}"
+
+
+def wall_clock_seconds(moment: datetime, zone: str) -> str:
+    return f"{local(moment, zone):%Y-%m-%d %H:%M:%S}"
+
+
+def wall_date(moment: datetime, zone: str) -> str:
+    return f"{local(moment, zone):%Y-%m-%d}"
+
+
+def words(name: str) -> str:
+    """`in_progress` as a person reads it."""
+    return str(name).replace("_", " ")
+
+
+FILTERS = {"wall_clock": wall_clock, "wall_clock_seconds": wall_clock_seconds, "wall_date": wall_date, "words": words}
+
+
+def working_site(sites: frozenset[int]) -> int | None:
+    """The site that the person works at now: the one chosen, else the first of those given."""
+    chosen = g.get("chosen_site")
+    if chosen in sites:
+        return cast("int", chosen)
+    return min(sites) if sites else None

@@ -1,0 +1,1 @@
+"""One exam: what was asked, what happened, and its trail."""

@@ -1,0 +1,51 @@
+"""The exam page with its trail, and its cancellation."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ris.base.ref import Ref
+from ris.billing.queries import charges_of
+from ris.order import queries as orders
+from ris.order import service
+from ris.order.queries import ExamRow
+from ris.order.status import NOT_STARTED
+from ris.order.trail import trail
+from ris.staff.permission import Permission
+from ris.web.access import may, requires
+from ris.web.page import changing, look, reading
+
+bp = Blueprint("exam", __name__, url_prefix="/exams/<int:procedure_id>", template_folder="templates")
+
+
+@bp.get("")
+@requires(Permission.EXAM_READ)
+def show(procedure_id: int) -> ResponseReturnValue:
+    exam = _exam(procedure_id, Permission.EXAM_READ)
+    look("exam", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
+    with reading() as session:
+        return render_template(
+            "exam/show.html",
+            exam=exam,
+            charges=charges_of(session, procedure_id),
+            trail=trail(session, procedure_id),
+            may_read_raw=may(Permission.INTERFACE_READ, exam.site_id),
+            may_cancel=may(Permission.ORDER_CANCEL, exam.site_id) and exam.status in NOT_STARTED,
+        )
+
+
+@bp.post("/cancel")
+@requires(Permission.ORDER_CANCEL)
+def cancel(procedure_id: int) -> ResponseReturnValue:
+    exam = _exam(procedure_id, Permission.ORDER_CANCEL)
+    with changing() as uow:
+        service.cancel_procedure(uow, procedure_id, request.form.get("reason", ""))
+    flash(f"Exam {exam.accession_number} is cancelled; the placer is told.")
+    return redirect(url_for("exam.show", procedure_id=procedure_id), 303)
+
+
+def _exam(procedure_id: int, permission: Permission) -> ExamRow:
+    with reading() as session:
+        exam = orders.exam(session, procedure_id)
+    if exam is None or not may(permission, exam.site_id):
+        abort(404)
+    return exam

@@ -1,0 +1,1 @@
+"""The interfaces: destinations and their queues, deliveries, every message raw and parsed."""

@@ -1,0 +1,1 @@
+"""One patient: identifiers, visits, exams, reports, merges."""

@@ -1,0 +1,1 @@
+"""Reading an exam: the editor, the signed text, the versions and what was said before."""

@@ -1,0 +1,159 @@
+"""The report page: read, claim, write, sign, addend."""
+
+from typing import Any
+
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ris.base.clock import local
+from ris.base.errors import Conflict, NotAllowedNow, RisError
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
+from ris.order import queries as orders
+from ris.order.queries import ExamRow
+from ris.report import reading as reports
+from ris.report import service
+from ris.report.reading import ReportRow
+from ris.report.status import ReportStatus
+from ris.staff.permission import Permission
+from ris.web.access import may, requires, sites_for
+from ris.web.page import changing, check_password, current_user, look, reading
+
+bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
+
+SIGNED = (ReportStatus.final, ReportStatus.addended)
+
+
+@bp.get("")
+@requires(Permission.REPORT_READ)
+def show(procedure_id: int) -> ResponseReturnValue:
+    """The editor for who has claimed it, the signed text for everybody else."""
+    exam = _exam(procedure_id, Permission.REPORT_READ)
+    look("report", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
+    return _page(exam)
+
+
+@bp.post("/claim")
+@requires(Permission.REPORT_SIGN)
+def claim(procedure_id: int) -> ResponseReturnValue:
+    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    try:
+        with changing() as uow:
+            service.claim(uow, service.open_for(uow, procedure_id).id)
+    except Conflict as error:
+        return _page(exam, refused=error.message), error.http_status
+    return redirect(url_for("report.show", procedure_id=procedure_id), 303)
+
+
+@bp.post("/draft")
+@requires(Permission.REPORT_SIGN)
+def save(procedure_id: int) -> ResponseReturnValue:
+    """The draft saves itself: answered in JSON, the refusal too."""
+    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    try:
+        with changing() as uow:
+            saved = service.save_draft(uow, report_id=_report_id(uow, procedure_id), text=_text(), row_version=_row_version())
+    except RisError as error:
+        return jsonify(message=error.message), error.http_status
+    return jsonify(row_version=saved.row_version, saved_at=f"{local(saved.draft_at or uow.now, exam.zone):%H:%M:%S}")
+
+
+@bp.post("/release")
+@requires(Permission.REPORT_SIGN)
+def release(procedure_id: int) -> ResponseReturnValue:
+    """Saves what is there and stops reading."""
+    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    try:
+        with changing() as uow:
+            report_id = _report_id(uow, procedure_id)
+            service.save_draft(uow, report_id=report_id, text=_text(), row_version=_row_version())
+            service.release(uow, report_id)
+    except RisError as error:
+        return _page(exam, refused=error.message, kept=_text()), error.http_status
+    return redirect(url_for("worklist.show", name="reading"), 303)
+
+
+@bp.post("/sign")
+@requires(Permission.REPORT_SIGN)
+def sign(procedure_id: int) -> ResponseReturnValue:
+    """Preliminary, or final with the password given again; what was written is never lost by a refusal."""
+    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    try:
+        final = request.form.get("as") == "final"
+        checked = final and _password_again()
+        with changing() as uow:
+            report_id = _report_id(uow, procedure_id)
+            if final:
+                service.sign_final(uow, report_id=report_id, text=_text(), row_version=_row_version(), password_checked=checked)
+            else:
+                service.sign_preliminary(uow, report_id=report_id, text=_text(), row_version=_row_version())
+    except RisError as error:
+        return _page(exam, refused=error.message, kept=_text()), error.http_status
+    return redirect(url_for("worklist.show", name="reading"), 303)
+
+
+@bp.post("/addendum")
+@requires(Permission.REPORT_ADDEND)
+def addend(procedure_id: int) -> ResponseReturnValue:
+    exam = _exam(procedure_id, Permission.REPORT_ADDEND)
+    try:
+        checked = _password_again()
+        with changing() as uow:
+            service.addend(uow, report_id=_report_id(uow, procedure_id), text=_text(), password_checked=checked)
+    except RisError as error:
+        return _page(exam, refused=error.message, kept=_text()), error.http_status
+    return redirect(url_for("report.show", procedure_id=procedure_id), 303)
+
+
+def _page(exam: ExamRow, *, refused: str = "", kept: str = "") -> str:
+    with reading() as session:
+        report = reports.report_of(session, exam.procedure_id)
+        shown: dict[str, Any] = {
+            "exam": exam,
+            "report": report,
+            "priors": reports.priors(session, exam.procedure_id, sites_for(Permission.REPORT_READ)),
+            "note": reports.technologist_note(session, exam.procedure_id),
+            "refused": refused,
+            "kept": kept,
+        }
+    if report and _is_mine(report) and report.status not in SIGNED:
+        return render_template("report/edit.html", text=kept or report.draft_text, **shown)
+    return render_template(
+        "report/show.html",
+        reader=report.claimed_by if report else None,
+        may_claim=may(Permission.REPORT_SIGN, exam.site_id) and exam.status == "completed" and not (report and report.status in SIGNED),
+        may_addend=may(Permission.REPORT_ADDEND, exam.site_id) and report is not None and report.status in SIGNED,
+        **shown,
+    )
+
+
+def _is_mine(report: ReportRow) -> bool:
+    return report.claimed_by_id == current_user().id
+
+
+def _exam(procedure_id: int, permission: Permission) -> ExamRow:
+    """The exam, when the person has the right at its site."""
+    with reading() as session:
+        exam = orders.exam(session, procedure_id)
+    if exam is None or not may(permission, exam.site_id):
+        abort(404)
+    return exam
+
+
+def _report_id(uow: UnitOfWork, procedure_id: int) -> int:
+    return service.open_for(uow, procedure_id).id
+
+
+def _text() -> str:
+    return request.form.get("text", "").replace("\r\n", "\n")
+
+
+def _row_version() -> int:
+    return request.form.get("row_version", type=int) or 0
+
+
+def _password_again() -> bool:
+    """Whether the password is right; a wrong one is refused before anything is looked at."""
+    if not check_password(request.form.get("password", "")):
+        raise NotAllowedNow("the password is not right: nothing was signed, your text is kept")
+    return True

@@ -1,0 +1,1 @@
+"""Every worklist on one page."""

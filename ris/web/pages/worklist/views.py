@@ -1,0 +1,123 @@
+"""One page shows every worklist, keeps it fresh, and does what can be done with a line."""
+
+from datetime import date
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ris.base.errors import RisError
+from ris.base.ref import Ref
+from ris.exam.queries import site_of
+from ris.web import live
+from ris.web.access import may, may_anywhere, not_here, person, signed_in, sites_for
+from ris.web.page import changing, look_query, program, reading, use_key, used_before
+from ris.web.worklists import WORKLISTS
+from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, zones_of
+
+bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="templates")
+
+
+@bp.get("/<name>")
+@signed_in
+def show(name: str) -> ResponseReturnValue:
+    """The whole list, or for a poll what has changed."""
+    worklist = _worklist(name)
+    if "v" not in request.args:
+        look_query(f"worklist {name}", _filters(worklist))
+    return _page(worklist)
+
+
+@bp.get("/<name>/<int:procedure_id>/<deed_name>")
+@signed_in
+def ask(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
+    """The question of a deed on a page of its own, for browsers that show no dialogs."""
+    worklist = _worklist(name)
+    deed = _deed(worklist, procedure_id, deed_name)
+    return render_template("worklist/ask.html", worklist=worklist, deed=deed, procedure_id=procedure_id, filters=_filters(worklist))
+
+
+@bp.post("/<name>/<int:procedure_id>/<deed_name>")
+@signed_in
+def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
+    worklist = _worklist(name)
+    deed = _deed(worklist, procedure_id, deed_name)
+    target = (
+        url_for(deed.leads_to, procedure_id=procedure_id) if deed.leads_to else url_for("worklist.show", name=name, **_filters(worklist))
+    )
+    if (before := used_before()) is not None:
+        return before
+    try:
+        with changing() as uow:
+            deed.run(uow, procedure_id, request.form.get("answer", "").strip())
+            use_key(uow, target)
+    except RisError as error:
+        return _page(worklist, refused=error.message), error.http_status
+    if deed.done:
+        flash(deed.done)
+    return redirect(target, 303)
+
+
+def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
+    filters = _filters(worklist)
+    with reading() as session:
+        zones = zones_of(session, _sites(worklist))
+        everything = worklist.lines(session, View(person().id, zones, program().clock(), _date(filters.get("date", ""))))
+    return live.answer(
+        "worklist/show.html",
+        narrowed(everything, filters),
+        filters,
+        worklist=worklist,
+        choices=_choices(worklist, everything, filters),
+        row_version=lambda line: live.version([line], {}),
+        refused=refused,
+    )
+
+
+def _filters(worklist: Worklist) -> dict[str, str]:
+    """Those that are set, from the address, or from the form of a deed."""
+    names = ("q", *worklist.facets, *(("date",) if worklist.is_dated else ()))
+    return {name: value for name in names if (value := request.values.get(name, "").strip())}
+
+
+def _choices(worklist: Worklist, lines: list[Line], filters: dict[str, str]) -> dict[str, list[str]]:
+    """What each facet can be narrowed to: what is there, and what is chosen already."""
+    found: dict[str, set[str]] = {name: {filters[name]} if name in filters else set() for name in worklist.facets}
+    for line in lines:
+        for name, value in line.facets.items():
+            found[name].add(value)
+    return {name: sorted(values) for name, values in found.items()}
+
+
+def _sites(worklist: Worklist) -> frozenset[int]:
+    """The site that the person has chosen, else all at which they may work with the list."""
+    own = sites_for(worklist.permission)
+    chosen = g.get("chosen_site")
+    return frozenset({chosen}) if chosen in own else own
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _worklist(name: str) -> Worklist:
+    worklist = WORKLISTS.get(name)
+    if worklist is None:
+        abort(404)
+    if not may_anywhere(worklist.permission):
+        raise not_here(worklist.permission)
+    return worklist
+
+
+def _deed(worklist: Worklist, procedure_id: int, name: str) -> Deed:
+    """What shall be done, if there is such a thing and the exam is at a site of this person."""
+    deed = worklist.deed(name)
+    with reading() as session:
+        site_id = site_of(session, procedure_id)
+    if deed is None or site_id is None:
+        abort(404)
+    if not may(worklist.permission, site_id):
+        raise not_here(worklist.permission, Ref("procedure", procedure_id))
+    return deed

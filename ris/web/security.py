@@ -1,0 +1,54 @@
+"""What every answer carries and every change must bring: headers, a strict content policy, same origin, form tokens."""
+
+import logging
+
+from flask import Flask, Response, abort, request
+from flask_wtf import CSRFProtect
+
+log = logging.getLogger(__name__)
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+csrf = CSRFProtect()
+
+
+def protect(app: Flask, *, tls: bool) -> None:
+    """Hangs all of it on an application; `tls` adds Strict-Transport-Security."""
+    # The token is good as long as the session is.
+    app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, MAX_CONTENT_LENGTH=4 * 1024 * 1024)
+    app.before_request(_same_origin)
+    csrf.init_app(app)
+
+    @app.after_request
+    def headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if tls:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+        if request.endpoint == "static":
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _same_origin() -> None:
+    """A change comes from our own page: the browser says so in Origin, or it is refused."""
+    if request.method in SAFE_METHODS or request.endpoint == "account.csp":
+        return
+    origin = request.headers.get("Origin")
+    if origin != request.host_url.rstrip("/"):
+        log.warning("refused a %s of %s: its origin is not this server", request.method, request.endpoint)
+        abort(400, "This request did not come from a page of this server.")

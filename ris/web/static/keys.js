@@ -1,0 +1,115 @@
+// Everything by key: filter, rows, actions, the palette, and the sheet that lists them.
+(() => {
+  "use strict";
+  const palette = document.getElementById("palette");
+  const sheet = document.getElementById("keys-sheet");
+  const typing = (node) => node && (/^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName) || node.isContentEditable);
+  const rows = () => [...document.querySelectorAll("tr[tabindex]")];
+
+  function move(step) {
+    const all = rows();
+    const at = all.indexOf(document.activeElement?.closest("tr[tabindex]"));
+    const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+    next?.focus();
+  }
+
+  const COMMON = {
+    "/": ["Filter", () => document.querySelector("[data-hotkey-focus='/']")?.focus()],
+    j: ["Next row", () => move(1)],
+    k: ["Row before", () => move(-1)],
+    "?": ["These keys", listKeys],
+  };
+
+  function listKeys() {
+    const list = document.getElementById("keys-list");
+    const found = [...document.querySelectorAll("[data-hotkey]")].map((n) => [n.dataset.hotkey, n.textContent.replace(/(Alt|Ctrl)\+\S+/g, "").trim()]);
+    const onRow = [...new Map([...document.querySelectorAll("[data-row-key]")].map((n) => [n.dataset.rowKey, n.textContent.trim()]))];
+    const all = [["Ctrl+K", "Search"], ...Object.entries(COMMON).map(([key, [text]]) => [key, text]), ["Enter", "Open the row"], ...onRow, ...found];
+    list.replaceChildren(...all.flatMap(([key, text]) => {
+      const term = document.createElement("dt");
+      const means = document.createElement("dd");
+      term.textContent = key;
+      means.textContent = text;
+      return [term, means];
+    }));
+    sheet.showModal();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      return openPalette();
+    }
+    if (event.altKey) {
+      const target = document.querySelector(`[data-hotkey="alt+${event.key.toLowerCase()}"]`);
+      if (target) {
+        event.preventDefault();
+        target.click();
+      }
+      return;
+    }
+    if (typing(event.target) || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    const row = document.activeElement?.closest("tr[tabindex]");
+    if (row && event.key === "Enter" && event.target === row) return row.querySelector("a[data-row-open], a")?.click();
+    if (row && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      return move(event.key === "ArrowDown" ? 1 : -1);
+    }
+    const action = row?.querySelector(`[data-row-key="${CSS.escape(event.key)}"]`);
+    if (action) {
+      event.preventDefault();
+      return action.click();
+    }
+    const common = COMMON[event.key];
+    if (common) {
+      event.preventDefault();
+      common[1]();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    if (opener) document.getElementById(opener.dataset.dialog).showModal();
+  });
+
+  // ── palette ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const input = document.getElementById("palette-q");
+  const results = document.getElementById("palette-results");
+  let asked = 0;
+
+  function openPalette() {
+    palette.showModal();
+    input.select();
+  }
+
+  document.querySelector("[data-palette-open]")?.addEventListener("click", openPalette);
+
+  input.addEventListener("input", async () => {
+    const mine = ++asked;
+    if (input.value.trim().length < 2) return results.replaceChildren();
+    const answer = await fetch(`${palette.dataset.searchUrl}?q=${encodeURIComponent(input.value)}`, { headers: { Accept: "application/json" } });
+    if (!answer.ok || mine !== asked) return;
+    const found = await answer.json();
+    results.replaceChildren(...found.map((hit) => {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = hit.address;
+      link.textContent = hit.text;
+      item.append(link);
+      return item;
+    }));
+  });
+
+  palette.addEventListener("keydown", (event) => {
+    const links = [...results.querySelectorAll("a")];
+    const at = links.indexOf(document.activeElement);
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      (links[at + (event.key === "ArrowDown" ? 1 : -1)] || (event.key === "ArrowDown" ? links[0] : input))?.focus();
+    } else if (event.key === "Enter" && event.target === input && links.length) {
+      event.preventDefault();
+      links[0].click();
+    }
+  });
+})();

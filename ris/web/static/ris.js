@@ -1,0 +1,115 @@
+// What every page needs: form tokens for fragments, the theme, the idle warning, live lists.
+(() => {
+  "use strict";
+  const token = document.querySelector("meta[name=csrf-token]").content;
+
+  // htmx 4 inherits no headers, so each of its requests is given the token here.
+  document.addEventListener("htmx:config:request", (event) => {
+    event.detail.ctx.request.headers["X-CSRFToken"] = token;
+  });
+
+  document.querySelector("[data-theme-toggle]").addEventListener("click", () => {
+    const root = document.documentElement;
+    const theme = root.dataset.bsTheme === "dark" ? "light" : "dark";
+    root.dataset.bsTheme = theme;
+    root.classList.toggle("ec-dark", theme === "dark");
+    localStorage.setItem("theme", theme);
+  });
+
+  document.querySelectorAll("[data-submit-on-change]").forEach((form) => form.addEventListener("change", () => form.requestSubmit()));
+
+  // A second click of an impatient hand does nothing; the server's one-use key is what guards.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method === "dialog") return;
+    if (event.target.dataset.sent) event.preventDefault();
+    else if (event.target.method === "post" && !event.target.dataset.saveUrl) event.target.dataset.sent = "yes";
+  });
+
+  // ── idle ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const idleSeconds = Number(document.body.dataset.idleSeconds);
+  const WARN_S = 60;
+  const dialog = document.getElementById("idle-dialog");
+  let lastUse = Date.now();
+  let lastStay = Date.now();
+
+  function stay() {
+    lastUse = lastStay = Date.now();
+    fetch(document.body.dataset.stayUrl, { method: "POST", headers: { "X-CSRFToken": token } });
+  }
+
+  ["keydown", "pointerdown", "wheel"].forEach((name) =>
+    document.addEventListener(name, () => {
+      if (dialog.open) return;
+      lastUse = Date.now();
+      // Typing for a long time sends nothing by itself, and the session must not end under it.
+      if (lastUse - lastStay > 60000) stay();
+    }, { passive: true }));
+
+  document.getElementById("idle-stay").addEventListener("click", stay);
+
+  setInterval(() => {
+    const left = idleSeconds - (Date.now() - lastUse) / 1000;
+    if (left <= 0) location.reload();
+    else if (left <= WARN_S) {
+      document.getElementById("idle-left").textContent = Math.ceil(left);
+      if (!dialog.open) dialog.showModal();
+    }
+  }, 1000);
+
+  // ── live lists ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const list = document.querySelector("[data-live]");
+  if (!list) return;
+  const age = document.querySelector("[data-live-age]");
+  let lastAnswer = Date.now();
+  let asked = 0;
+
+  function show() {
+    if (!age) return;
+    const seconds = (Date.now() - lastAnswer) / 1000;
+    age.textContent = `updated ${new Date(lastAnswer).toLocaleTimeString([], { hour12: false })}`;
+    age.classList.toggle("stale", seconds > 15);
+    if (seconds > 15) age.textContent += ", the server does not answer";
+  }
+
+  async function poll() {
+    const busy = Date.now() - lastUse < 60000;
+    if (document.hidden || (!busy && Date.now() - asked < 30000)) return;
+    asked = Date.now();
+    const address = new URL(location.href);
+    address.searchParams.set("v", document.querySelector("[data-version]").dataset.version);
+    try {
+      const answer = await fetch(address, { headers: { "X-Poll": "1" } });
+      if (answer.status === 401 || answer.redirected) return location.reload();
+      if (answer.status === 200) morph(await answer.text());
+      if (answer.ok) lastAnswer = Date.now();
+    } catch {
+      // The mark of age says it.
+    }
+    show();
+  }
+
+  // Rows have stable ids: an unchanged row is left alone, so focus, scroll and what is being typed stay.
+  function morph(html) {
+    const fresh = new DOMParser().parseFromString(`<table>${html}</table>`, "text/html").querySelector("tbody");
+    const body = list.querySelector("tbody");
+    const old = new Map([...body.rows].map((row) => [row.id, row]));
+    const focused = document.activeElement?.closest("tr")?.id;
+    const rows = [...fresh.rows].map((row) => {
+      const known = old.get(row.id);
+      return known && known.dataset.version === row.dataset.version && row.id ? known : document.adoptNode(row);
+    });
+    if (rows.some((row, i) => row !== body.rows[i]) || rows.length !== body.rows.length) {
+      body.replaceChildren(...rows);
+      if (focused) document.getElementById(focused)?.focus();
+    }
+    body.dataset.version = fresh.dataset.version;
+    document.querySelectorAll("[data-live-count]").forEach((node) => { node.textContent = fresh.dataset.count; });
+    document.querySelectorAll("[data-live-urgent]").forEach((node) => { node.textContent = `${fresh.dataset.urgent} STAT`; node.hidden = fresh.dataset.urgent === "0"; });
+  }
+
+  setInterval(poll, 3000);
+  setInterval(show, 1000);
+  show();
+})();

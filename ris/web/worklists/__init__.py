@@ -1,0 +1,10 @@
+"""The worklists: each is one file and one line here."""
+
+from ris.web.worklists import arrivals, reading, technologist
+from ris.web.worklists.listing import Worklist
+
+WORKLISTS: dict[str, Worklist] = {
+    "arrivals": arrivals.WORKLIST,
+    "technologist": technologist.WORKLIST,
+    "reading": reading.WORKLIST,
+}

@@ -1,0 +1,100 @@
+"""The front desk's list: who is expected today, who has come."""
+
+from sqlalchemy.orm import Session
+
+from ris.base.errors import NotAllowedNow
+from ris.base.uow import UnitOfWork
+from ris.exam import queries, service
+from ris.exam.queries import StepRow
+from ris.order.status import Priority
+from ris.scheduling.status import StepStatus
+from ris.staff.permission import Permission
+from ris.web.worklists.listing import (
+    Cell,
+    Deed,
+    Line,
+    View,
+    Worklist,
+    clock_cell,
+    duration,
+    exam_cell,
+    patient_cell,
+    priority_cell,
+    sought,
+)
+
+SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started)
+LATE_MINUTES = 10
+"""After so many minutes a patient who has not come is called late."""
+LONG_WAIT_MINUTES = 30
+DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo",)}
+
+
+def lines(session: Session, view: View) -> list[Line]:
+    return [_line(row, view) for row in queries.steps_of_day(session, view.days()) if row.status in SHOWN]
+
+
+def _line(row: StepRow, view: View) -> Line:
+    return Line(
+        row.procedure_id,
+        row.priority is Priority.stat,
+        (
+            clock_cell(row.starts_at, row.zone, view.now, *_lateness(row, view)),
+            priority_cell(row.priority),
+            patient_cell(row),
+            exam_cell(row),
+            Cell(row.room_name, note=row.transport),
+            Cell(row.status, "status"),
+            _arrived(row, view),
+        ),
+        DOES.get(row.status, ()),
+        {"room": row.room_name, "status": row.status},
+        sought(row),
+    )
+
+
+def _lateness(row: StepRow, view: View) -> tuple[str, str]:
+    minutes = int((view.now - row.starts_at).total_seconds()) // 60
+    is_late = row.status is StepStatus.booked and minutes >= LATE_MINUTES
+    return (f"late {duration(minutes)}", "late") if is_late else ("", "")
+
+
+def _arrived(row: StepRow, view: View) -> Cell:
+    if row.arrived_at is None:
+        return Cell("")
+    waited = int((view.now - row.arrived_at).total_seconds()) // 60
+    came = clock_cell(row.arrived_at, row.zone, view.now)
+    if row.status is not StepStatus.arrived:
+        return came
+    level = "soon" if waited >= LONG_WAIT_MINUTES else "ok"
+    return Cell(came.text, "time", f"waits {duration(waited)}", level)
+
+
+def _step(uow: UnitOfWork, procedure_id: int) -> int:
+    step_id = queries.current_step_id(uow.session, procedure_id)
+    if step_id is None:
+        raise NotAllowedNow("the exam has no appointment any more")
+    return step_id
+
+
+def arrive(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
+    service.arrive(uow, step_id=_step(uow, procedure_id))
+
+
+def undo(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
+    service.undo_arrival(uow, step_id=_step(uow, procedure_id))
+
+
+WORKLIST = Worklist(
+    name="arrivals",
+    title="Arrivals",
+    permission=Permission.RECEPTION_ARRIVE,
+    columns=("Time", "Priority", "Patient", "Exam", "Room", "Status", "Arrived"),
+    facets=("room", "status"),
+    lines=lines,
+    deeds=(
+        Deed("arrive", "Arrived", "a", arrive, "The patient is checked in.", "primary"),
+        Deed("undo", "Undo", "u", undo, "The arrival is undone.", "outline-secondary"),
+    ),
+    empty="Nobody is expected.",
+)

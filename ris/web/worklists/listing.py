@@ -1,0 +1,139 @@
+"""What a worklist is made of: lines of cells, filters, and what can be done with a line."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.base.clock import local
+from ris.base.uow import UnitOfWork
+from ris.catalog.model import Site
+from ris.order.status import Priority
+from ris.scheduling.queries import Span, day_span
+from ris.staff.permission import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`kind` chooses how the page draws it: text, strong, time, priority, status, person or waiting."""
+
+    text: str
+    kind: str = "text"
+    note: str = ""
+    """Second line, in small letters."""
+    level: str = ""
+    """ok, soon or late: said in words too, never by colour alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    procedure_id: int
+    is_stat: bool
+    cells: tuple[Cell, ...]
+    does: tuple[str, ...] = ()
+    """The names of what can be done with it now."""
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """Values that the list can be narrowed by."""
+    sought: str = ""
+    """What the text filter looks into, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that a person does with a line; `ask` is the question whose answer goes with it."""
+
+    name: str
+    label: str
+    key: str
+    run: Callable[[UnitOfWork, int, str], None]
+    """With the requested procedure's id and the answer."""
+    done: str
+    style: str = "outline-primary"
+    ask: str = ""
+    must_answer: bool = False
+    leads_to: str = ""
+    """Endpoint of the page that opens afterwards; empty: the list again."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """For whom, where and when a list is shown."""
+
+    user_id: int
+    zones: Mapping[int, str]
+    """Site to its zone."""
+    now: datetime
+    on: date | None = None
+    """None: today by each site's own clock."""
+
+    def days(self) -> dict[int, Span]:
+        return {site_id: day_span(self.on or local(self.now, zone).date(), zone) for site_id, zone in self.zones.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    name: str
+    title: str
+    permission: Permission
+    columns: tuple[str, ...]
+    facets: tuple[str, ...]
+    lines: Callable[[Session, View], list[Line]]
+    deeds: tuple[Deed, ...]
+    empty: str
+    is_dated: bool = True
+    """Whether another day than today can be shown."""
+
+    def deed(self, name: str) -> Deed | None:
+        return next((deed for deed in self.deeds if deed.name == name), None)
+
+
+def zones_of(session: Session, site_ids: frozenset[int]) -> dict[int, str]:
+    rows = session.execute(sa.select(Site.id, Site.zone).where(Site.id.in_(site_ids)).order_by(Site.id))
+    return {site_id: zone for site_id, zone in rows}  # noqa: C416 (dict() of rows loses the types)
+
+
+def narrowed(lines: list[Line], filters: Mapping[str, str]) -> list[Line]:
+    """The lines that hold every word of the filter `q` and have each facet that is chosen."""
+    words = filters.get("q", "").lower().split()
+    chosen = {name: value for name, value in filters.items() if value and name not in ("q", "date")}
+    return [
+        line
+        for line in lines
+        if all(word in line.sought for word in words) and all(line.facets.get(name) == value for name, value in chosen.items())
+    ]
+
+
+def patient_cell(row: Any) -> Cell:
+    """The name with the two identifiers that tell one patient from another."""
+    born = f"{row.birth_date:%Y-%m-%d}" if row.birth_date else "birth date unknown"
+    return Cell(row.patient_name, "strong", f"{born} · {row.mrn or 'no number'}")
+
+
+def exam_cell(row: Any) -> Cell:
+    return Cell(row.procedure_name, note=row.accession_number)
+
+
+def priority_cell(priority: Priority) -> Cell:
+    return Cell(priority.value, "priority")
+
+
+def sought(row: Any) -> str:
+    return f"{row.patient_name} {row.mrn or ''} {row.accession_number} {row.procedure_name}".lower()
+
+
+def duration(minutes: int) -> str:
+    """Minutes as a person says them: `12 min`, `3 h 05`, `2 d 4 h`."""
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02}" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def clock_cell(moment: datetime, zone: str, now: datetime, note: str = "", level: str = "") -> Cell:
+    """The wall clock of the site, with the date where it is not today."""
+    there = local(moment, zone)
+    same_day = there.date() == local(now, zone).date()
+    return Cell(f"{there:%H:%M}" if same_day else f"{there:%d %b %H:%M}", "time", note, level)

@@ -1,0 +1,94 @@
+"""The technologists' list: today's exams and those still open, by room."""
+
+from sqlalchemy.orm import Session
+
+from ris.base.uow import UnitOfWork
+from ris.exam import queries, service
+from ris.exam.queries import StepRow
+from ris.order.status import Priority
+from ris.scheduling.status import StepStatus
+from ris.staff.permission import Permission
+from ris.web.worklists.listing import (
+    Cell,
+    Deed,
+    Line,
+    View,
+    Worklist,
+    clock_cell,
+    duration,
+    exam_cell,
+    patient_cell,
+    priority_cell,
+    sought,
+)
+
+DOES = {
+    StepStatus.booked: ("start",),
+    StepStatus.arrived: ("start",),
+    StepStatus.started: ("complete", "discontinue"),
+}
+ENDED = (StepStatus.finished, StepStatus.discontinued)
+
+
+def lines(session: Session, view: View) -> list[Line]:
+    """What is ended stands below what is to be done."""
+    rows = queries.open_steps(session, view.days())
+    return [_line(row, view) for row in sorted(rows, key=lambda row: row.status in ENDED)]
+
+
+def _line(row: StepRow, view: View) -> Line:
+    return Line(
+        row.procedure_id,
+        row.priority is Priority.stat and row.status not in ENDED,
+        (
+            Cell(row.room_name),
+            clock_cell(row.starts_at, row.zone, view.now),
+            priority_cell(row.priority),
+            patient_cell(row),
+            exam_cell(row),
+            Cell(row.status, "status"),
+            _progress(row, view),
+            Cell(row.danger, level="late" if row.danger else ""),
+        ),
+        DOES.get(row.status, ()),
+        {"room": row.room_name, "status": row.status},
+        sought(row),
+    )
+
+
+def _progress(row: StepRow, view: View) -> Cell:
+    if row.started_at is not None:
+        return Cell(clock_cell(row.started_at, row.zone, view.now).text, "time", row.technologist or "")
+    if row.arrived_at is None:
+        return Cell("")
+    waited = int((view.now - row.arrived_at).total_seconds()) // 60
+    return Cell(f"waits {duration(waited)}", "waiting", level="ok")
+
+
+def start(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
+    service.start(uow, procedure_id=procedure_id)
+
+
+def complete(uow: UnitOfWork, procedure_id: int, answer: str) -> None:
+    service.complete(uow, procedure_id=procedure_id, note=answer)
+
+
+def discontinue(uow: UnitOfWork, procedure_id: int, answer: str) -> None:
+    service.discontinue(uow, procedure_id=procedure_id, reason=answer)
+
+
+WORKLIST = Worklist(
+    name="technologist",
+    title="Exams",
+    permission=Permission.EXAM_PERFORM,
+    columns=("Room", "Time", "Priority", "Patient", "Exam", "Status", "Since", "Danger"),
+    facets=("room", "status"),
+    lines=lines,
+    deeds=(
+        Deed("start", "Start", "s", start, "The exam is started.", "primary"),
+        Deed("complete", "Complete", "c", complete, "The exam is completed; it can be read.", "primary", "Note for the radiologist"),
+        Deed("discontinue", "Discontinue", "x", discontinue, "The exam is discontinued.", "outline-danger",
+             ask="Why it is broken off", must_answer=True),
+    ),
+    empty="No exams today, and none left open.",
+)  # fmt: skip
