@@ -64,8 +64,13 @@ def _check_foreign_keys(connection: sa.Connection) -> None:
 
 def _run(connection: sa.Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=METADATA, compare_type=True, render_as_batch=True, render_item=_render_item
-    )  # fmt: skip
+        connection=connection,
+        target_metadata=METADATA,
+        compare_type=True,
+        render_as_batch=True,
+        render_item=_render_item,
+        transactional_ddl=True,  # our engine begins SQLite's transactions itself, so that a table is made whole or not at all
+    )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})

@@ -73,8 +73,10 @@ JOBS: Mapping[str, Nightly | Often] = {
     "publish-reports": Often(publish_reports, 2.0),
 }
 
-CATCH_UP_SECONDS = 60
 RENEW_SECONDS = 3
+CATCH_UP_SECONDS = 60
+FIRST_LOOK = timedelta(seconds=RENEW_SECONDS)
+"""A process that starts looks for missed nights as soon as it may lead."""
 
 
 def run_by_hand(ris: Ris, name: str, day: date) -> str:
@@ -127,7 +129,7 @@ def make_scheduler(ris: Ris, leader: Leader) -> BackgroundScheduler:
             work = _guarded(name, lambda name=name: leader.leads and catch_up(ris, name))  # type: ignore[misc]
             at = job.due_on(ris, ris.clock().date())
             scheduler.add_job(work, "cron", hour=at.hour, minute=at.minute)
-            scheduler.add_job(work, "interval", seconds=CATCH_UP_SECONDS)
+            scheduler.add_job(work, "interval", seconds=CATCH_UP_SECONDS, next_run_time=datetime.now(UTC) + FIRST_LOOK)
     return scheduler
 
 

@@ -86,6 +86,22 @@ def test_up_down_and_up_again_ends_at_the_newest_schema(bare: Settings) -> None:
     database.check(bare)
 
 
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(data=Data(dir=tmp_path))
+    database.upgrade(settings, "5b1d0c7a2e90")
+    engine = database.open_engine(settings)
+    with engine.connect() as connection:
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        insert(connection, "attempt", id=1)
+        connection.commit()
+        connection.invalidate()
+    with pytest.raises(RuntimeError, match="breaks foreign keys of \\['attempt'\\]"):
+        database.upgrade(settings)
+    assert database.revisions(engine)[0] == "5b1d0c7a2e90"
+    assert "export_content" not in sa.inspect(engine).get_table_names()
+    engine.dispose()
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_no_row_that_is_kept_can_be_deleted(engine: sa.Engine, table: str) -> None:
     prepare(engine)
