@@ -38,6 +38,12 @@ class _Notifier:
         while self._wanted():
             self._send()
 
+    def close(self, _engine: sa.Engine | None = None) -> None:
+        """The next wake-up connects anew."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _wanted(self) -> bool:
         with self._state:
             wanted, self._again = self._again, False
@@ -46,14 +52,13 @@ class _Notifier:
 
     def _send(self) -> None:
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-            self._connection.execute(f"NOTIFY {CHANNEL}")
+            connection = self._connection or psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            self._connection = connection
+            connection.execute(f"NOTIFY {CHANNEL}")
         except psycopg.Error as error:
             # What was committed stays true; the senders find it at their next poll.
             log.warning("a wake-up could not be sent: %s", type(error).__name__)
-            if self._connection is not None:
-                self._connection.close()
+            self.close()
 
 
 _notifiers: "WeakKeyDictionary[sa.Engine, _Notifier]" = WeakKeyDictionary()
@@ -67,9 +72,16 @@ def notify(engine: sa.Engine) -> None:
     """
     if engine.dialect.name != "postgresql":
         return
+    _notifier(engine)()
+
+
+def _notifier(engine: sa.Engine) -> _Notifier:
     with _making:
-        notifier = _notifiers.setdefault(engine, _Notifier(engine)) if engine not in _notifiers else _notifiers[engine]
-    notifier()
+        notifier = _notifiers.get(engine)
+        if notifier is None:
+            notifier = _notifiers[engine] = _Notifier(engine)
+            sa.event.listen(engine, "engine_disposed", notifier.close)
+        return notifier
 
 
 def wake_senders(uow: UnitOfWork, event: Event) -> None:

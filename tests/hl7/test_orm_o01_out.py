@@ -7,7 +7,7 @@ from ris.base.ref import Ref
 from ris.base.uow import Actor, Event
 from ris.bootstrap import Ris
 from ris.hl7 import er7
-from ris.hl7.outbound import BUILDERS, DEFAULTS, journal
+from ris.hl7.outbound import BUILDERS, DEFAULTS, store
 from ris.hl7.outbound.orm_o01 import SAID
 from ris.hl7.outbound.skeleton import VERSIONS, validate
 from ris.journal.model import Message
@@ -25,7 +25,7 @@ def built(ris: Ris, event_name: str) -> er7.Message:
     with ris.uow() as uow:
         event = uow.session.scalars(sa.select(StoredEvent).where(StoredEvent.name == event_name).order_by(StoredEvent.id.desc())).first()
         delivery = uow.session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id)).one()
-        message_id = journal.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
+        message_id = store.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
         uow.flush()
         return er7.Message.parse(uow.session.get_one(Message, message_id).raw.decode())
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ris.bootstrap import Ris
 from ris.hl7 import er7, mllp
-from ris.hl7.outbound import journal
+from ris.hl7.outbound import store
 from ris.hl7.outbound.skeleton import validate
 from ris.journal.model import Message, MessageLink
 from ris.order.model import RequestedProcedure
@@ -31,7 +31,7 @@ def raw(ris: Ris, version_id: int) -> bytes:
         events = uow.session.scalars(sa.select(StoredEvent).where(StoredEvent.name == "report.published")).all()
         event = next(event for event in events if event.facts["version_id"] == version_id)
         delivery = uow.session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id)).one()
-        message_id = journal.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
+        message_id = store.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
         uow.flush()
         return uow.session.get_one(Message, message_id).raw
 
