@@ -25,7 +25,7 @@ PUBLIC = "public"
 SIGNED_IN = "signed in"
 
 
-class Person(UserMixin):  # type: ignore[misc]  # flask_login has no annotations
+class Person(UserMixin):
     """Who is logged in, for the length of one request."""
 
     def __init__(self, user: User, rights: Rights) -> None:
@@ -103,7 +103,7 @@ def guard(app: Flask, program: Program) -> None:
     manager.session_protection = None
     manager.init_app(app)
 
-    @manager.user_loader  # type: ignore[misc]
+    @manager.user_loader
     def load(user_id: str) -> Person | None:
         with program.read() as session:
             user = session.get(User, int(user_id))

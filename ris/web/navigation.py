@@ -1,6 +1,7 @@
 """The pages of the navigation bar, in order, each with the permission that shows it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ris.staff.permission import Permission
 
@@ -10,7 +11,7 @@ class Item:
     label: str
     endpoint: str
     permission: Permission | None
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 NAVIGATION = (

@@ -21,7 +21,7 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
 from ris.program import Program
 from ris.staff import service as staff
-from ris.staff.model import UsedKey
+from ris.staff.model import UsedKey, User
 from ris.web.access import Person, person
 
 
@@ -73,7 +73,7 @@ def _entry(action: Action, what: str, about: Ref, **facts: Any) -> None:
 def check_password(password: str) -> bool:
     """Whether it is the password of who is logged in."""
     with program().read() as session:
-        user = session.get_one(staff.User, person().id)
+        user = session.get_one(User, person().id)
         return staff.verify(user.password_hash, password)
 
 

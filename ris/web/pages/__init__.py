@@ -1,0 +1,19 @@
+"""Every page of the program: one line each."""
+
+from flask import Blueprint
+
+from ris.web.pages.account.views import bp as account
+from ris.web.pages.exam.views import bp as exam
+from ris.web.pages.interfaces.views import bp as interfaces
+from ris.web.pages.patient.views import bp as patient
+from ris.web.pages.report.views import bp as report
+from ris.web.pages.tasks.views import bp as tasks
+
+PAGES: tuple[Blueprint, ...] = (
+    account,
+    exam,
+    interfaces,
+    patient,
+    report,
+    tasks,
+)
