@@ -59,11 +59,20 @@ class RoomRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosureRow:
+    room_id: int | None
+    """None: the whole site."""
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaySchedule:
     site_id: int
     zone: str
     day: date
     rooms: tuple[RoomRow, ...]
+    closures: tuple[ClosureRow, ...]
     appointments: tuple[AppointmentRow, ...]
 
 
@@ -108,6 +117,7 @@ def day(session: Session, site_id: int, on: date) -> DaySchedule:
         site.zone,
         on,
         tuple(RoomRow(r.id, r.code, r.name, r.modality, open_spans[r.id]) for r in rooms),
+        tuple(ClosureRow(c.room_id, Span(c.starts_at, c.ends_at), c.reason) for c in _closures(session, site, span)),
         appointments(session, site_id, span),
     )
 
@@ -161,9 +171,7 @@ def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> di
     ids = [r.id for r in rooms]
     tz = ZoneInfo(site.zone)
     whole = day_span(on, site.zone)
-    closed = session.scalars(
-        sa.select(Closure).where(Closure.site_id == site.id, Closure.starts_at < whole.ends_at, Closure.ends_at > whole.starts_at)
-    ).all()
+    closed = _closures(session, site, whole)
     spans: dict[int, list[Span]] = {i: [] for i in ids}
     for hours in session.scalars(
         sa.select(OpeningHours).where(OpeningHours.room_id.in_(ids), OpeningHours.weekday == on.weekday()).order_by(OpeningHours.opens)
@@ -172,6 +180,14 @@ def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> di
         out = [Span(c.starts_at, c.ends_at) for c in closed if c.room_id in (None, hours.room_id)]
         spans[hours.room_id].extend(_without(span, out))
     return {room_id: tuple(found) for room_id, found in spans.items()}
+
+
+def _closures(session: Session, site: Site, span: Span) -> Sequence[Closure]:
+    return session.scalars(
+        sa.select(Closure)
+        .where(Closure.site_id == site.id, Closure.starts_at < span.ends_at, Closure.ends_at > span.starts_at)
+        .order_by(Closure.starts_at, Closure.id)
+    ).all()
 
 
 def free_slots(session: Session, *, procedure_id: int, after: datetime, days: int = 14, limit: int = 10) -> list[Slot]:
