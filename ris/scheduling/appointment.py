@@ -1,0 +1,109 @@
+"""What the page of one appointment shows, and which rooms an exam could be in."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.catalog.model import Procedure, Room, RoomProcedure, Site
+from ris.order.model import Order, RequestedProcedure
+from ris.order.status import Priority
+from ris.patient.model import Patient, PatientIdentifier, Sex
+from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.status import STEP, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentDetail:
+    step_id: int
+    row_version: int
+    procedure_id: int
+    accession_number: str
+    procedure_name: str
+    preparation: str
+    priority: Priority
+    status: StepStatus
+    site_id: int
+    zone: str
+    room_id: int
+    room_name: str
+    starts_at: datetime
+    ends_at: datetime
+    booked_by: str
+    booked_at: datetime
+    cancel_reason: str
+    patient_id: int
+    family: str
+    given: str
+    birth_date: date | None
+    sex: Sex
+    mrn: str | None
+
+    @property
+    def patient_name(self) -> str:
+        return f"{self.family}, {self.given}"
+
+    @property
+    def minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds()) // 60
+
+    @property
+    def is_movable(self) -> bool:
+        return self.status in STEP.by_name["move"].sources
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChoice:
+    id: int
+    name: str
+    minutes: int
+    """What the exam takes there."""
+
+
+def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
+    step = ScheduledProcedureStep
+    mrn = (
+        sa.select(PatientIdentifier.value)
+        .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
+        .order_by(PatientIdentifier.id)
+        .limit(1)
+        .correlate(Patient)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        sa.select(
+            step.id, step.row_version, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.preparation,
+            Order.priority, step.status, Site.id, Site.zone, Room.id, Room.name, step.starts_at, step.ends_at, step.booked_by,
+            step.booked_at, step.cancel_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, mrn,
+        )
+        .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .join(Patient, Patient.id == Order.patient_id)
+        .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .join(Site, Site.id == step.site_id)
+        .join(Room, Room.id == step.room_id)
+        .where(step.id == step_id)
+    ).one_or_none()  # fmt: skip
+    return AppointmentDetail(*tuple(row)) if row else None
+
+
+def rooms_for(session: Session, procedure_id: int) -> list[RoomChoice]:
+    """The rooms of an exam's site in which it can be done. `procedure_id` is the requested procedure."""
+    rows = session.execute(
+        sa.select(Room.id, Room.name, RoomProcedure.minutes)
+        .join(RoomProcedure, RoomProcedure.room_id == Room.id)
+        .join(RequestedProcedure, RequestedProcedure.procedure_id == RoomProcedure.procedure_id)
+        .where(RequestedProcedure.id == procedure_id, Room.site_id == RequestedProcedure.site_id, Room.active)
+        .order_by(Room.code)
+    )
+    return [RoomChoice(*row) for row in rows]
+
+
+def site_names(session: Session, site_ids: frozenset[int]) -> list[tuple[int, str]]:
+    rows = session.execute(sa.select(Site.id, Site.name).where(Site.id.in_(site_ids)).order_by(Site.name))
+    return [(site_id, name) for site_id, name in rows]
+
+
+def zone_of(session: Session, site_id: int) -> str:
+    return session.scalars(sa.select(Site.zone).where(Site.id == site_id)).one()
