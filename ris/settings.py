@@ -63,16 +63,15 @@ class Jobs(_Section):
 
 
 class PartnerSeed(_Section):
-    name: str
-    application: str
-    facility: str
-    zone: str = "UTC"
-    authority: str = ""
-    site: str = ""
-    charset: str = ""
-    result_host: str = "127.0.0.1"
-    result_port: int | None = None
-    """Where its results go; without one it is sent nothing."""
+    name: str = Field(description="What people call it.")
+    application: str = Field(description="MSH-3.1 of what it sends.")
+    facility: str = Field(description="MSH-4.1 of what it sends.")
+    zone: str = Field("UTC", description="IANA zone of times without an offset.")
+    authority: str = Field("", description="Assigning authority (CX.4) of identifiers that name none.")
+    site: str = Field("", description="Code of the site where its orders are done unless they say otherwise.")
+    charset: str = Field("", description="The MSH-18 value (table 0211) that holds when a message names none.")
+    result_host: str = Field("127.0.0.1", description="Where its results go.")
+    result_port: int | None = Field(None, ge=1, le=65535, description="The port for its results; without one it is sent nothing.")
 
 
 class Settings(_Section):

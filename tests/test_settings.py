@@ -15,6 +15,7 @@ from ris.processes.commands import main
 from ris.processes.context import why_not_ready
 from ris.settings import SECTIONS, PartnerSeed, Settings, SettingsError, known_names, load
 from ris.staff.model import User
+from tests.processes import settings_page
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "config/production.example.toml"
@@ -200,3 +201,7 @@ def test_the_example_loads_and_its_values_are_the_defaults_but_where_it_says_so(
 
 def test_the_demo_configuration_is_a_demo() -> None:
     assert load(ROOT / "config/demo.toml", {}).is_demo
+
+
+def test_the_page_of_settings_is_drawn_from_them() -> None:
+    assert settings_page.PAGE.read_text(encoding="utf-8") == settings_page.draw(), "run `python -m tests.processes.settings_page`"

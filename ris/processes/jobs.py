@@ -79,12 +79,14 @@ FIRST_LOOK = timedelta(seconds=RENEW_SECONDS)
 """A process that starts looks for missed nights as soon as it may lead."""
 
 
-def run_by_hand(ris: Ris, name: str, day: date) -> str:
-    """Runs a job for a day now, unless its row says that it is done or under way; says what came of it."""
+def run_by_hand(ris: Ris, name: str, day: date, *, again: bool = False) -> str:
+    """Runs a job for a day now, unless its row says that it is done or under way and not `again`; says what came of it."""
     job = JOBS[name]
     if isinstance(job, Often):
         return job.work(ris)
     due = job.due_on(ris, day)
+    if again:
+        return job.work(ris, due)
     return Runs(ris).run(name, due, lambda: job.work(ris, due))
 
 

@@ -64,8 +64,9 @@ def jobs(context: click.Context) -> None:
 @jobs.command("run")
 @click.argument("name")
 @click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="Business date of a nightly job; today's without it.")
+@click.option("--again", is_flag=True, help="Although it is done: a lost file is written again, just as it was.")
 @click.pass_obj
-def run_job(start: Start, name: str, date: datetime | None) -> None:
+def run_job(start: Start, name: str, date: datetime | None, again: bool) -> None:
     """Run one job now; one that is done for its date is not done again."""
     from ris.processes.jobs import JOBS, run_by_hand  # noqa: PLC0415
 
@@ -74,4 +75,4 @@ def run_job(start: Start, name: str, date: datetime | None) -> None:
     log_to_stderr()
     ris = start.open()
     day = date.date() if date else datetime.now(UTC).date()
-    click.echo(run_by_hand(ris, name, day))
+    click.echo(run_by_hand(ris, name, day, again=again))

@@ -1,0 +1,132 @@
+"""The command line as an operator types it."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from ris.base.clock import utc_now
+from ris.bootstrap import Ris
+from ris.partner.model import Partner
+from ris.processes import database
+from ris.processes.commands import main
+from ris.settings import Data, Settings
+from ris.staff import service as staff
+from ris.staff.model import RoleAssignment, User
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "ris.toml"
+    path.write_text(
+        f'[data]\ndir = "{tmp_path}/data"\n[[partner]]\nname = "EHR"\napplication = "EHR"\nfacility = "HOSP"\nresult_port = 2576\n'
+    )
+    return path
+
+
+def typed(config: Path, *arguments: str, answers: str = "") -> Result:
+    return CliRunner().invoke(main, ["--config", str(config), *arguments], input=answers)
+
+
+@pytest.fixture
+def installed(config: Path) -> Path:
+    assert "newest schema" in typed(config, "db", "upgrade").output
+    return config
+
+
+def opened(config: Path) -> Ris:
+    return Ris(Settings(data=Data(dir=config.parent / "data")))
+
+
+def test_a_new_installation_gets_its_first_site_and_administrator(installed: Path) -> None:
+    assert typed(installed, "site", "add", "MAIN", "Main hospital", "--zone", "Europe/Berlin").output == "MAIN is added\n"
+    added = typed(
+        installed, "user", "add", "chief", "--family", "Oak", "--given", "Ida", "--role", "administrator",
+        answers="a long corridor\na long corridor\n",
+    )  # fmt: skip
+    assert added.exit_code == 0, added.output
+    ris = opened(installed)
+    with ris.uow() as uow:
+        user = uow.session.scalars(sa.select(User)).one()
+        assert staff.check_password(uow, user.id, "a long corridor")
+        assert not user.is_demo
+        assert len(uow.session.scalars(sa.select(RoleAssignment)).all()) == 1
+    ris.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("site", "add", "X", "X", "--zone", "Middle/Earth"), "there is no zone Middle/Earth"),
+        (
+            ("user", "add", "chief", "--family", "b", "--given", "c", "--role", "chef", "--password", "a long corridor"),
+            "there is no site yet",
+        ),
+        (("jobs", "run", "coffee"), "there is no such job; there are charges-export, "),
+    ],
+)
+def test_what_cannot_be_done_is_said(installed: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    done = typed(installed, *arguments)
+    assert done.exit_code != 0
+    assert sentence in done.output
+
+
+def test_nothing_is_left_of_a_user_whose_role_is_not_known(installed: Path) -> None:
+    typed(installed, "site", "add", "MAIN", "Main hospital", "--zone", "Europe/Berlin")
+    done = typed(installed, "user", "add", "x", "--family", "b", "--given", "c", "--role", "chef", "--password", "a long corridor")
+    assert "roles are administrator" in done.output
+    ris = opened(installed)
+    with ris.read() as session:
+        assert session.scalars(sa.select(User)).all() == []
+    ris.close()
+
+
+def test_partners_of_the_settings_are_added_once(installed: Path) -> None:
+    assert "partner" not in typed(installed, "db", "upgrade").output
+    ris = opened(installed)
+    with ris.read() as session:
+        assert session.scalars(sa.select(Partner.name)).all() == ["EHR"]
+    ris.close()
+
+
+def test_the_schema_can_be_checked(installed: Path, tmp_path: Path) -> None:
+    assert typed(installed, "db", "check").exit_code == 0
+    behind = tmp_path / "behind.toml"
+    behind.write_text(f'[data]\ndir = "{tmp_path}/behind"\n')
+    done = typed(behind, "db", "check")
+    assert (done.exit_code, "run `manage.py db upgrade`" in done.output) == (1, True)
+
+
+def test_a_job_can_be_run_by_hand(installed: Path) -> None:
+    assert "charges-2026-11-01.csv" in typed(installed, "jobs", "run", "charges-export", "--date", "2026-11-01").output
+    assert "is done or under way" in typed(installed, "jobs", "run", "charges-export", "--date", "2026-11-01").output
+
+
+def test_a_lost_export_is_written_again_just_as_it_was(installed: Path) -> None:
+    command = ("jobs", "run", "charges-export", "--date", "2026-11-01")
+    typed(installed, *command)
+    path = installed.parent / "data/exports/charges-2026-11-01.csv"
+    before = path.read_bytes()
+    path.unlink()
+    assert typed(installed, *command, "--again").output == "charges-2026-11-01.csv\n"
+    assert path.read_bytes() == before
+
+
+def test_the_doctor_ends_with_status_one_when_something_is_wrong(config: Path) -> None:
+    database.open_engine(Settings(data=Data(dir=config.parent / "data"))).dispose()
+    done = typed(config, "doctor")
+    assert done.exit_code == 1
+    assert "FAULT schema is the newest: run `manage.py db upgrade`" in done.output
+
+
+def test_production_starts_no_process_with_demo_users(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ris = opened(installed)
+    with ris.uow() as uow:
+        uow.add(User(login="guest", family="Guest", given="A", password_hash="!", is_demo=True, created_at=utc_now()))
+    ris.close()
+    monkeypatch.setenv("RIS_MODE", "production")
+    monkeypatch.setenv("RIS_WEB__SECRET_KEY", "x" * 32)
+    for process in ("listener", "sender", "jobs", "run"):
+        done = typed(installed, process)
+        assert (done.exit_code, "demo users guest" in done.output) == (2, True)
