@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from ris.base import sequence
+from ris.base.bulk import insert_rows
 from ris.base.clock import Clock, utc_now
 from ris.base.database import is_postgresql
 from ris.base.errors import Stale, Unavailable
@@ -180,7 +181,7 @@ class UnitOfWork:
             raise Stale("somebody else has changed this in the meantime: load it again") from error
         appended, self._appended = self._appended, {}
         for table, rows in appended.items():
-            self.session.execute(sa.insert(table.__table__), rows)
+            insert_rows(self.session.connection(), table.__table__, rows)
 
     def commit(self) -> None:
         self.flush()

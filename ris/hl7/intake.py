@@ -26,6 +26,7 @@ from ris.order.service import placer_key
 from ris.partner.policy import policy
 from ris.partner.queries import PartnerRow, Partners, partners
 from ris.patient.model import Patient, PatientIdentifier, Visit
+from ris.patient.service import PatientData, VisitData
 from ris.program import Program
 from ris.task import service as task
 
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 ALONE_BYTES = 65_536
 """A longer message is a group of its own, so that it holds nobody up."""
+
+
+_NOBODY = PatientData(())
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Incoming:
     refusal: RisError | None = None
     """Known before anything of the database was looked at."""
     digest: str = ""
+    patient: PatientData = _NOBODY
+    visit: VisitData | None = None
     answer: bytes = b""
     """Empty: the peer is owed none, because it is not known what became of the message."""
 
@@ -78,16 +84,14 @@ class _Group:
     def __post_init__(self) -> None:
         for one in self.incoming:
             if one.message is not None and one.partner is not None and one.refusal is None:
-                self._collect(one.message, one.partner)
+                self._collect(one, one.message, one.partner)
 
-    def _collect(self, message: Message, partner: PartnerRow) -> None:
-        data = fields.patient(message, partner)
-        self.identifiers.update(i.key for i in data.identifiers)
+    def _collect(self, one: Incoming, message: Message, partner: PartnerRow) -> None:
+        self.identifiers.update(i.key for i in one.patient.identifiers)
         for segment in message.all("MRG") + message.all("PID")[1:]:
             self.identifiers.update(i.key for i in fields.identifiers(segment.field(1 if segment.name == "MRG" else 3), partner))
-        visit = fields.visit(message, partner)
-        if visit:
-            self.visits.add(visit.key)
+        if one.visit:
+            self.visits.add(one.visit.key)
         for group in message.groups(("ORC", "OBR")):
             (number, namespace), filler = orm.order_numbers(group)
             if number:
@@ -145,6 +149,9 @@ class Intake:
             one.message = Message.parse(decoded.text, decoded.codec)
             one.header = ack.header(one.message)
             self._check_header(one)
+            if one.partner is not None:
+                one.patient = fields.patient(one.message, one.partner)
+                one.visit = fields.visit(one.message, one.partner)
         except RisError as error:
             one.refusal = error
         return one
@@ -242,7 +249,8 @@ class Intake:
             return self._refuse(uow, one, entry, one.refusal)
         if one.message is None or one.partner is None or one.header is None:
             raise TypeError("a message without a refusal has been read")
-        reading = Reading(one.message, one.partner, one.control_id, self._site(uow, one.partner), codes.get(one.partner.id, {}))
+        site_id = self._site(uow, one.partner)
+        reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, codes.get(one.partner.id, {}))
         changes = uow.changes
         uow.actor = Actor("partner", one.partner.id, one.partner.name, one.place)
         uow.message_id = entry.id

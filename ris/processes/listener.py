@@ -29,8 +29,9 @@ async def _serve(ris: Ris) -> None:
         loop.add_signal_handler(name, stop.set)
     ready: asyncio.Future[int] = loop.create_future()
     ready.add_done_callback(lambda port: _say_ready(ris, port))
-    # What is loaded now lives as long as the process: the collector need not look at it again.
+    # What is loaded now lives as long as the process, and a group leaves few circles behind: the collector looks seldom.
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     await Listener(ris).serve(ready, stop)
 
 

@@ -1,5 +1,7 @@
 """ADT in: register and update patients and visits, merge patients (HL7 v2.5.1 ch. 3.3)."""
 
+from dataclasses import replace
+
 from ris.base.errors import Conflict, Duplicate, Location, Missing, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
@@ -18,7 +20,7 @@ def update(uow: UnitOfWork, reading: Reading) -> None:
     """A01, A04, A05, A08, A28, A31: an unknown patient is created by any of them."""
     data = required_patient(reading)
     trigger = reading.message.msh.value(9, 2)
-    visit = fields.visit(reading.message, reading.partner, VISIT_STATES[trigger]) if trigger in VISIT_STATES else None
+    visit = replace(reading.visit, state=VISIT_STATES[trigger]) if reading.visit and trigger in VISIT_STATES else None
     with located("PID", 3):
         patient, known = patients.upsert(uow, data, visit)
     reading.touched.add(Ref("patient", patient.id))
@@ -56,7 +58,7 @@ def _merge_one(uow: UnitOfWork, reading: Reading, pid: Segment, mrg: Segment | N
 
 
 def required_patient(reading: Reading) -> PatientData:
-    data = fields.patient(reading.message, reading.partner)
+    data = reading.patient
     if reading.message.first("PID") is None:
         raise Missing("PID is missing", error_code="100", location=Location("PID"))
     if not data.identifiers:

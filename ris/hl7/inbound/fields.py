@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.partner.queries import PartnerRow
-from ris.patient.model import Sex, VisitState
+from ris.patient.model import Sex
 from ris.patient.service import IdentifierData, PatientData, VisitData
 
 RECORD_NUMBERS = frozenset({"", "MR", "PI", "MRN", "MEDREC", "PT"})
@@ -130,7 +130,7 @@ def person(field: Field) -> tuple[str, str]:
     return field.component(1).strip(), ", ".join(part for part in (family, given) if part)
 
 
-def visit(message: Message, partner: PartnerRow, state: VisitState | None = None) -> VisitData | None:
+def visit(message: Message, partner: PartnerRow) -> VisitData | None:
     """PV1 with its number from PV1-19, else the account of PID-18; None without either."""
     pv1 = message.first("PV1")
     pid = message.first("PID")
@@ -144,7 +144,6 @@ def visit(message: Message, partner: PartnerRow, state: VisitState | None = None
         patient_class=_said(pv1.value(2)),
         location=location or None,
         attending=person(pv1.field(7))[1] or None,
-        state=state,
         started_at=moment(pv1.value(44), partner.zone),
         ended_at=moment(pv1.value(45), partner.zone),
     )

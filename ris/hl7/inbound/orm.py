@@ -33,9 +33,8 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     found, _ = patients.find(uow, data)
     planned = [_plan(uow, reading, group, found) for group in groups]
     with located("PID", 3):
-        visit = fields.visit(reading.message, reading.partner)
         owns = policy(dict(reading.partner.policies), "order_owns_demographics")
-        patient, known = patients.upsert(uow, data, visit, owns_demographics=owns)
+        patient, known = patients.upsert(uow, data, reading.visit, owns_demographics=owns)
     reading.touched.add(Ref("patient", patient.id))
     for group, known_order, action in planned:
         _apply(uow, reading, group, known_order, action, patient, known)

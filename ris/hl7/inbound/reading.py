@@ -7,6 +7,7 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import Message
 from ris.partner.queries import PartnerRow
+from ris.patient.service import PatientData, VisitData
 
 
 @dataclass(slots=True)
@@ -17,6 +18,9 @@ class Reading:
     partner: PartnerRow
     control_id: str
     site_id: int
+    patient: PatientData
+    """PID, read once."""
+    visit: VisitData | None = None
     procedures: dict[str, int] = field(default_factory=dict)
     """The partner's codes to our catalogue, for the codes that the group names."""
     touched: set[Ref] = field(default_factory=set)
@@ -27,6 +31,3 @@ class Reading:
 
 Reader = Callable[[UnitOfWork, Reading], None]
 """Raises a RisError; one that is raised before the first change refuses this message alone."""
-
-Keys = Callable[[Message, PartnerRow], set[str]]
-"""The patients and orders that a message names, to be locked before anything is read."""
