@@ -22,6 +22,7 @@ from ris.partner.model import Destination, Partner, Subscription
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.report import service as report
 from ris.scheduling import service as scheduling
+from ris.scheduling.model import ScheduledProcedureStep
 from tests.factories.hospital import Hospital
 
 
@@ -66,10 +67,11 @@ def say(ris: Ris, placed: Placed, name: str = "exam.started", times: int = 1) ->
 
 
 def do_exam(ris: Ris, hospital: Hospital, placed: Placed) -> None:
-    starts_at = datetime.now(UTC).replace(hour=15, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    for position, procedure_id in enumerate(placed.procedure_ids):
+    """Each on a day of its own, so that no two want the room at one time."""
+    today = datetime.now(UTC).replace(hour=15, minute=0, second=0, microsecond=0)
+    for procedure_id in placed.procedure_ids:
         with ris.uow(hospital.actor("technologist")) as uow:
-            at = starts_at + timedelta(hours=position)
+            at = today + timedelta(days=1 + (uow.session.scalar(sa.select(sa.func.count(ScheduledProcedureStep.id))) or 0))
             step = scheduling.book(uow, procedure_id=procedure_id, room_id=hospital.rooms["CT1"], starts_at=at)
             exam.arrive(uow, step_id=step.id)
             exam.start(uow, procedure_id=procedure_id)

@@ -1,0 +1,251 @@
+"""What the sender process does when it, its peer or its lease is hurt; the peer's own account is compared with ours."""
+
+import itertools
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from ris.base.clock import utc_now
+from ris.bootstrap import Ris
+from ris.order import service as orders
+from ris.order.model import RequestedProcedure
+from ris.outbox.model import Delivery, DeliveryState
+from ris.partner.model import Lease
+from ris.simulator.mllp import Arrival, Receiver
+from tests.factories.hospital import Hospital
+from tests.outbox.outgoing import (
+    Placed,
+    attempts,
+    delivery,
+    do_exam,
+    forget_deliveries,
+    place,
+    say,
+    send_to,
+    sending,
+    sign,
+    until,
+    until_state,
+)
+from tests.running import Running
+
+S = DeliveryState
+KILLS = 10
+
+
+@contextmanager
+def sender(ris: Ris) -> Iterator[Running]:
+    with Running(
+        "sender",
+        ready="sender ready",
+        RIS_DATABASE__URL=ris.settings.database_url,
+        RIS_DATA__DIR=str(ris.settings.data.dir),
+        RIS_CONFIG="",
+    ) as process:
+        yield process
+    if process.process.stdout is not None:
+        process.process.stdout.close()
+
+
+def queue(ris: Ris, placed: Placed, count: int) -> list[str]:
+    """So many deliveries of one order, written at once; their MSH-10 in the order in which they are to arrive."""
+    forget_deliveries(ris)
+    with ris.uow() as uow:
+        procedure = uow.session.get_one(RequestedProcedure, placed.procedure_ids[0])
+        for _ in range(count):
+            uow.emit(orders.procedure_event("exam.started", procedure))
+    return expected(ris)
+
+
+def expected(ris: Ris) -> list[str]:
+    with ris.read() as session:
+        return list(session.scalars(sa.select(Delivery.control_id).order_by(Delivery.id)))
+
+
+def waiting(ris: Ris) -> int:
+    with ris.read() as session:
+        return session.scalar(sa.select(sa.func.count()).where(Delivery.state == S.waiting)) or 0
+
+
+def process_with_lease(ris: Ris) -> int:
+    with ris.read() as session:
+        return int(session.scalars(sa.select(Lease.holder)).one().split(" ")[1])
+
+
+def is_in_order(arrivals: Sequence[Arrival], control_ids: list[str]) -> bool:
+    """All of them, none before its turn; one may come again only while it is the last that came."""
+    return [control_id for control_id, _ in itertools.groupby(arrival.control_id for arrival in arrivals)] == control_ids
+
+
+def again_with_other_bytes(arrivals: Sequence[Arrival]) -> list[str]:
+    first: dict[str, bytes] = {}
+    return [a.control_id for a in arrivals if first.setdefault(a.control_id, a.payload) != a.payload]
+
+
+def test_a_stopped_sender_ends_well_and_its_successor_goes_on_where_it_was(ris: Ris, hospital: Hospital) -> None:
+    control_ids = queue(ris, place(ris, hospital), 200)
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sender(ris) as process:
+            assert receiver.wait_for(20, 30)
+            assert process.stop() == 0
+        assert 0 < waiting(ris) < 200
+        with sender(ris):
+            until(lambda: waiting(ris) == 0, 30)
+        assert is_in_order(receiver.arrivals, control_ids)
+        assert again_with_other_bytes(receiver.arrivals) == []
+
+
+def test_a_killed_sender_is_not_waited_for(ris: Ris, hospital: Hospital) -> None:
+    control_ids = queue(ris, place(ris, hospital), 2)
+    first = iter(["none"])
+    with Receiver(answer=lambda _: next(first, "AA")) as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sender(ris) as process:
+            assert receiver.wait_for(1, 30)
+            process.kill()
+        with sender(ris):
+            assert receiver.wait_for(3, 10)
+            until(lambda: waiting(ris) == 0)
+    assert is_in_order(receiver.arrivals, control_ids)
+    assert receiver.arrivals[0].payload == receiver.arrivals[1].payload
+
+
+def test_a_holder_that_was_too_slow_marks_nothing_and_sends_nothing_more(ris: Ris, hospital: Hospital) -> None:
+    """To the second sender an hour has passed, so that it takes the lease while the first one waits for an answer."""
+    placed = place(ris, hospital)
+    forget_deliveries(ris)
+    ids = say(ris, placed, times=3)
+    answers = iter(["late"])
+    later = Ris(ris.settings, clock=lambda: utc_now() + timedelta(hours=1))
+    with Receiver(answer=lambda _: next(answers, "AA"), late_s=1.0) as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sending(ris) as slow:
+            assert receiver.wait_for(1, 10)
+            with sending(later):
+                until_state(ris, ids[-1], S.delivered)
+                until(lambda: slow._workers[hospital.destination_id].grant is None)
+        later.close()
+        control_ids = [delivery(ris, one).control_id for one in ids]
+        assert [arrival.control_id for arrival in receiver.arrivals] == [control_ids[0], *control_ids]
+        assert {arrival.connection for arrival in receiver.arrivals[1:]} == {2}
+    assert [attempts(ris, one) for one in ids] == [["AA"]] * 3
+
+
+def test_a_sender_without_its_database_goes_on_by_itself_when_it_is_back(ris: Ris, hospital: Hospital, engine_name: str) -> None:
+    disturb = {"postgresql": cut_connections, "sqlite": block_writers}
+    placed = place(ris, hospital)
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sender(ris):
+            until(lambda: waiting(ris) == 0, 30)
+            disturb[engine_name](ris)
+            say(ris, placed)
+            until(lambda: waiting(ris) == 0, 15)
+
+
+def cut_connections(ris: Ris) -> None:
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with ris.engine.begin() as connection:
+        connection.exec_driver_sql(others)
+
+
+def block_writers(ris: Ris) -> None:
+    """Somebody holds the one place for a writer for a while."""
+    with ris.engine.begin():
+        threading.Event().wait(1)
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(300)
+def test_five_thousand_arrive_in_order_over_a_restart(ris: Ris, hospital: Hospital) -> None:
+    control_ids = queue(ris, place(ris, hospital), 5_000)
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sender(ris) as process:
+            assert receiver.wait_for(1_500, 120)
+            assert process.stop() == 0
+        with sender(ris):
+            until(lambda: waiting(ris) == 0, 200)
+        assert is_in_order(receiver.arrivals, control_ids)
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(120)
+def test_a_frozen_holder_wakes_up_and_keeps_still(ris: Ris, hospital: Hospital) -> None:
+    """SIGSTOP past the end of the lease, then SIGCONT, with a second process that takes over."""
+    placed = place(ris, hospital)
+    forget_deliveries(ris)
+    answers = iter(["none"])
+    with Receiver(answer=lambda _: next(answers, "AA")) as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sender(ris), sender(ris):
+            ids = say(ris, placed, times=5)
+            assert receiver.wait_for(1, 30)
+            holder = process_with_lease(ris)
+            os.kill(holder, signal.SIGSTOP)
+            until_state(ris, ids[-1], S.delivered, timeout_s=40)
+            assert process_with_lease(ris) != holder
+            os.kill(holder, signal.SIGCONT)
+            more = say(ris, placed, times=5)
+            until_state(ris, more[-1], S.delivered, timeout_s=20)
+            assert process_with_lease(ris) != holder
+        control_ids = [delivery(ris, one).control_id for one in (*ids, *more)]
+        assert is_in_order(receiver.arrivals, control_ids)
+        assert again_with_other_bytes(receiver.arrivals) == []
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_every_result_arrives_in_order_after_ten_kills(ris: Ris, hospital: Hospital) -> None:
+    """A kill counts only when deliveries were open at that moment."""
+    reported = _reported(ris, hospital, 5)
+    forget_deliveries(ris)
+    chance = random.Random(20261124)
+    stop = threading.Event()
+    producer = threading.Thread(target=_addend_until, args=(ris, hospital, reported, stop))
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        producer.start()
+        counted = 0
+        try:
+            while counted < KILLS:
+                before = len(receiver.arrivals)
+                with sender(ris) as process:
+                    assert receiver.wait_for(before + 1, 30)
+                    threading.Event().wait(chance.uniform(0.0, 0.5))
+                    was_open = waiting(ris)
+                    process.kill()
+                counted += was_open > 0 and waiting(ris) > 0
+        finally:
+            stop.set()
+            producer.join()
+        with sender(ris):
+            until(lambda: waiting(ris) == 0, 120)
+        arrivals = receiver.arrivals
+    assert is_in_order(arrivals, expected(ris))
+    assert again_with_other_bytes(arrivals) == []
+    assert all(b"ORU^R01" in arrival.payload for arrival in arrivals)
+    print(f"{len(arrivals)} arrivals, {len(arrivals) - len(expected(ris))} of them again, {counted} kills")
+
+
+def _reported(ris: Ris, hospital: Hospital, count: int) -> list[Placed]:
+    found = [place(ris, hospital, f"P{number}") for number in range(count)]
+    for placed in found:
+        do_exam(ris, hospital, placed)
+        sign(ris, hospital, placed, "Normal.")
+    return found
+
+
+def _addend_until(ris: Ris, hospital: Hospital, reported: list[Placed], stop: threading.Event) -> None:
+    for number, placed in zip(range(2_000), itertools.cycle(reported), strict=False):
+        if stop.is_set():
+            return
+        sign(ris, hospital, placed, f"Addendum {number}.", kind="addendum")
