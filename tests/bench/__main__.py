@@ -1,7 +1,6 @@
 """`make bench`: figures as ratios beside a peer and a floor, measured in one run; absolute times are printed, never judged."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,11 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
-from tests.factories.hospital import build_hospital
 
 from ris.bootstrap import Ris
+from ris.processes.database import upgrade
 from ris.settings import Data, Database, Settings
 from tests.bench.load import LoadResult, drive, make_order
+from tests.factories.hospital import build_hospital
 from tests.postgres import PostgresServer
 from tests.running import ROOT, Running
 
@@ -30,7 +30,7 @@ def main() -> None:
         for name in ("floor", "python-hl7"):
             rates[name] = _measure(lambda name=name: _peer(name, work))
         rates["RIS on SQLite"] = _measure_ris(work, "")
-        postgres = PostgresServer(work / "pg")
+        postgres = PostgresServer.create()
         try:
             postgres.create_database("bench")
             rates["RIS on PostgreSQL"] = _measure_ris(work, postgres.url("bench"))
@@ -50,15 +50,8 @@ def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, Load
 def _measure_ris(work: Path, url: str) -> dict[int, LoadResult]:
     data = Path(tempfile.mkdtemp(dir=work))
     ris = Ris(Settings(data=Data(dir=data), database=Database(url=url)))
-    subprocess.run(
-        [sys.executable, "manage.py", "db", "upgrade"],
-        cwd=ROOT,
-        check=True,
-        env={**os.environ, **_ris_environment(ris)},
-        stdout=subprocess.DEVNULL,
-    )
-    with ris.uow() as uow:
-        build_hospital(uow)
+    upgrade(ris.settings)
+    build_hospital(ris)
     results = {}
     for connections in CONNECTIONS:
         before = _counts(ris)
