@@ -30,5 +30,6 @@ def _lines(table: Mapping[object, object] | Iterable[object]) -> Iterator[str]:
 def _name(thing: object) -> str:
     if isinstance(thing, tuple):
         return ", ".join(map(_name, thing))
+    thing = getattr(thing, "work", thing)
     module, name = getattr(thing, "__module__", ""), getattr(thing, "__qualname__", None) or getattr(thing, "name", None)
     return f"{module}.{name}" if name and callable(thing) else str(name or thing)

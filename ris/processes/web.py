@@ -12,15 +12,18 @@ from ris.web.app import create_app
 
 log = logging.getLogger(__name__)
 
-FORWARDED = {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"}
-
 
 def serve(ris: Ris) -> None:
     """Serves until SIGTERM or SIGINT; requests that are being answered end first."""
     web = ris.settings.web
-    proxy = {"trusted_proxy": "*", "trusted_proxy_headers": FORWARDED} if web.behind_proxy else {}
+    # Behind a proxy the application reads what the proxy says; otherwise anybody could say it, and it is taken away.
     server = waitress.create_server(
-        create_app(ris), host=web.host, port=web.port, threads=web.threads, ident="", clear_untrusted_proxy_headers=True, **proxy
+        create_app(ris),
+        host=web.host,
+        port=web.port,
+        threads=web.threads,
+        ident="",
+        clear_untrusted_proxy_headers=not web.behind_proxy,
     )
     signal.signal(signal.SIGTERM, _leave)
     # What the start has loaded stays for ever: the collector need not look at it again.

@@ -130,3 +130,9 @@ def test_production_starts_no_process_with_demo_users(installed: Path, monkeypat
     for process in ("listener", "sender", "jobs", "run"):
         done = typed(installed, process)
         assert (done.exit_code, "demo users guest" in done.output) == (2, True)
+
+
+def test_the_tables_of_the_program_are_printed(config: Path) -> None:
+    printed = typed(config, "routes").output
+    for line in ("orm_o01: ris.hl7.outbound.orm_o01.build", "charges-export: ris.processes.jobs.export_charges", "exam.completed: "):
+        assert line in printed
