@@ -90,6 +90,13 @@ def upsert(
     return patient, _visit(uow, patient, visit) if visit else None
 
 
+def check_visit(uow: UnitOfWork, patient: Patient | None, visit: VisitData) -> None:
+    """Raises Duplicate when the visit number is another patient's (`patient` None: a new one)."""
+    known = uow.find(Visit.key, visit.key)
+    if known is not None and (patient is None or known.patient_id != patient.id):
+        raise Duplicate("this visit number belongs to another patient")
+
+
 def find(uow: UnitOfWork, data: PatientData) -> tuple[Patient | None, bool]:
     """The patient of any of the identifiers, and whether it was found by one of a merged record."""
     if not data.identifiers:
@@ -223,8 +230,7 @@ def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
         uow.put(Visit.key, data.key, visit)
         uow.emit(Event("patient.visit_opened", Ref("visit", visit.id), patient_id=patient.id))
         return visit
-    if visit.patient_id != patient.id:
-        raise Duplicate("this visit number belongs to another patient")
+    check_visit(uow, patient, data)
     changed = [n for n in _VISIT_FIELDS if (value := getattr(data, n)) is not None and value != getattr(visit, n)]
     if changed:
         uow.touch()

@@ -22,7 +22,11 @@ def update(uow: UnitOfWork, reading: Reading) -> None:
     trigger = reading.message.msh.value(9, 2)
     visit = replace(reading.visit, state=VISIT_STATES[trigger]) if reading.visit and trigger in VISIT_STATES else None
     with located("PID", 3):
-        patient, known = patients.upsert(uow, data, visit)
+        found, _ = patients.find(uow, data)
+    if visit is not None:
+        with located("PV1", 19):
+            patients.check_visit(uow, found, visit)
+    patient, known = patients.upsert(uow, data, visit)
     reading.touched.add(Ref("patient", patient.id))
     if known:
         reading.touched.add(Ref("visit", known.id))

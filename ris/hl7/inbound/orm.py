@@ -30,7 +30,12 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     if not groups:
         raise Missing("the message asks for nothing: neither ORC nor OBR", error_code="100", location=Location("ORC"))
     data = required_patient(reading)
-    found, _ = patients.find(uow, data)
+    with located("PID", 3):
+        found, _ = patients.find(uow, data)
+    visit = fields.visit(reading.message, reading.partner)
+    if visit is not None:
+        with located("PV1", 19):
+            patients.check_visit(uow, found, visit)
     planned = [_plan(uow, reading, group, found) for group in groups]
     with located("PID", 3):
         owns = policy(dict(reading.partner.policies), "order_owns_demographics")
