@@ -3,11 +3,14 @@
 import functools
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from ris.bootstrap import Ris
 from ris.processes import database
@@ -43,7 +46,8 @@ class Start:
         # Held until the program ends: nobody restores a copy under a process that runs.
         self._lock = mark_running(self.settings.data.dir)
         self._ris = Ris(self.settings)
-        reason = why_not_ready(self._ris)
+        with answering():
+            reason = why_not_ready(self._ris)
         if reason:
             click.echo(reason, err=True)
             sys.exit(WRONG_SETTINGS)
@@ -59,6 +63,16 @@ class Start:
             self._ris.close()
         if self._lock:
             self._lock.close()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Ends the program with a sentence, not with a traceback, when the database does not answer."""
+    try:
+        yield
+    except OperationalError:
+        click.echo("the database does not answer: `manage.py doctor` says more", err=True)
+        sys.exit(1)
 
 
 def why_not_ready(ris: Ris) -> str:

@@ -15,7 +15,8 @@ import click
 
 from ris.bootstrap import Ris
 from ris.processes import database
-from ris.processes.context import Start
+from ris.processes.context import Start, answering
+from ris.processes.lock import lock_alone
 from ris.processes.partners import seed_partners
 from ris.settings import Settings
 
@@ -112,7 +113,11 @@ def _in_child() -> None:
 def supervise(start: Start, *, with_simulator: bool = True) -> int:
     """Brings the database up to date, fills it in demo mode when it is empty, and runs everything. Returns the exit status."""
     settings = start.settings
-    database.upgrade(settings)
+    if _is_running(settings):
+        click.echo("it is running already on this data folder: stop it first, or set data.dir", err=True)
+        return 2
+    with answering():
+        database.upgrade(settings)
     ris = start.open()
     if settings.is_demo:
         _prepare_demo(ris)
@@ -126,6 +131,15 @@ def supervise(start: Start, *, with_simulator: bool = True) -> int:
     if settings.is_demo and with_simulator:
         children.append(Child("simulate", _simulator(settings)))
     return Supervisor(children, _Announcement(settings)).run()
+
+
+def _is_running(settings: Settings) -> bool:
+    """Two programs on one set of ports would only start each other's children in vain."""
+    settings.data.dir.mkdir(parents=True, exist_ok=True)
+    lock = lock_alone(settings.data.dir)
+    if lock:
+        lock.close()
+    return lock is None
 
 
 def _prepare_demo(ris: Ris) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from ris.exports import charges_csv
 from ris.order.model import Order
 from ris.outbox import hold
 from ris.outbox.model import Delivery, DeliveryState
-from ris.partner.model import Destination
-from ris.processes import backup, database, lock
+from ris.partner.model import Destination, Lease
+from ris.processes import backup, database, lock, sender
 from ris.processes.commands import main
 from ris.settings import Data, Database, Settings
+from ris.simulator.mllp import Receiver
 from tests.factories.hospital import Hospital
 from tests.factories.orders import completed, make_order, reported
 
@@ -168,3 +170,52 @@ def test_the_commands_copy_restore_and_release(ris: Ris, hospital: Hospital, mon
     assert done.exit_code == 0, done.output
     assert "may send again: 1" in done.output
     assert "nothing is held" in CliRunner().invoke(main, ["db", "release", "--yes"]).output
+
+
+class Sending:
+    """The real sender on a program, for as long as the block lasts."""
+
+    def __init__(self, ris: Ris) -> None:
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=sender.send_until, args=(ris, self.stopping))
+
+    def __enter__(self) -> None:
+        self.thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self.thread.join()
+
+
+def look_at(ris: Ris, name: str) -> bool:
+    with ris.read() as session:
+        return session.scalar(sa.select(Lease.fence).where(Lease.name == name)) is not None
+
+
+def test_the_sender_of_a_restored_system_sends_only_after_the_release(ris: Ris, hospital: Hospital, tmp_path: Path) -> None:
+    receiver = Receiver()
+    receiver.start()
+    with ris.uow() as uow:
+        uow.session.get_one(Destination, hospital.destination_id).port = receiver.port
+    reported(ris, hospital)
+    other = restored(tmp_path, backup.backup(ris))
+    with Sending(other):
+        wait_for(lambda: look_at(other, f"destination:{hospital.destination_id}"))
+        time.sleep(1)  # an absence cannot be awaited: the destination is looked at, and has its time
+    assert receiver.arrivals == []
+    with other.uow() as uow:
+        hold.release_all(uow)
+    with other.read() as session:
+        waiting = session.scalar(sa.select(sa.func.count(Delivery.id)))
+    with Sending(other):
+        wait_for(lambda: len(receiver.arrivals) == waiting)
+    assert waiting > 0
+    receiver.stop()
+    other.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.partner.model import Partner
-from ris.processes import database
+from ris.processes import database, lock
 from ris.processes.commands import main
 from ris.settings import Data, Settings
 from ris.staff import service as staff
@@ -136,3 +136,18 @@ def test_the_tables_of_the_program_are_printed(config: Path) -> None:
     printed = typed(config, "routes").output
     for line in ("orm_o01: ris.hl7.outbound.orm_o01.build", "charges-export: ris.processes.jobs.export_charges", "exam.completed: "):
         assert line in printed
+
+
+@pytest.mark.parametrize("command", [("run",), ("listener",), ("db", "upgrade"), ("db", "release")])
+def test_a_database_that_does_not_answer_is_said_in_a_sentence(
+    config: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("RIS_DATABASE__URL", "postgresql://ris@127.0.0.1:1/ris")
+    done = typed(config, *command)
+    assert (done.exit_code, done.output) == (1, "the database does not answer: `manage.py doctor` says more\n")
+
+
+def test_it_does_not_run_twice_on_one_data_folder(installed: Path) -> None:
+    with lock.mark_running(installed.parent / "data"):
+        done = typed(installed, "run")
+    assert (done.exit_code, "it is running already" in done.output) == (2, True)

@@ -8,7 +8,7 @@ from alembic.util import CommandError
 from ris.outbox import hold
 from ris.processes import backup as copies
 from ris.processes import database
-from ris.processes.context import Start
+from ris.processes.context import Start, answering
 from ris.processes.partners import seed_partners
 
 
@@ -21,7 +21,8 @@ def db() -> None:
 @click.pass_obj
 def upgrade(start: Start) -> None:
     """Bring the database to the newest schema, and add partners of the settings that are not there."""
-    database.upgrade(start.settings)
+    with answering():
+        database.upgrade(start.settings)
     click.echo("the database has the newest schema")
     with start.open().uow() as uow:
         for partner in seed_partners(uow, start.settings.partner):
