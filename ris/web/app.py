@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, g, jsonify, render_template, request, url_for
+from flask import Flask, current_app, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException
@@ -97,9 +97,14 @@ def _templates(app: Flask, program: Program) -> None:
             "sites": _sites(),
             "working_site": g.get("chosen_site"),
             "form_key": page.form_key,
+            "search_url": url_for("search.index") if _may_search(app) else "",
             "idle_seconds": program.settings.web.idle_minutes * 60,
             "Priority": Priority,
         }
+
+
+def _may_search(app: Flask) -> bool:
+    return "search.index" in app.view_functions and access.may_anywhere(Permission.PATIENT_READ)
 
 
 def _navigation() -> list[tuple[str, str, str]]:
@@ -109,7 +114,7 @@ def _navigation() -> list[tuple[str, str, str]]:
     return [
         (item.label, url_for(item.endpoint, **item.values), item.endpoint)
         for item in NAVIGATION
-        if item.permission is None or access.may_anywhere(item.permission)
+        if item.endpoint in current_app.view_functions and (item.permission is None or access.may_anywhere(item.permission))
     ]
 
 

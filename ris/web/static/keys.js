@@ -37,6 +37,7 @@
 
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      if (!palette) return;
       event.preventDefault();
       return openPalette();
     }
@@ -71,6 +72,8 @@
     const opener = event.target.closest("[data-dialog]");
     if (opener) document.getElementById(opener.dataset.dialog).showModal();
   });
+
+  if (!palette) return;
 
   // ── palette ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
