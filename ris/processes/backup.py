@@ -1,6 +1,7 @@
 """Copies the database while it is in use, and puts a copy back so that it tells nobody anything until a person says so."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -111,22 +112,23 @@ def _audit_head(connection: sa.Connection) -> tuple[int, str]:
 def _dump_postgresql(ris: Ris, part: Path, target: Path) -> Manifest:
     with ris.engine.execution_options(postgresql_readonly=True).connect() as connection:
         position, digest = _audit_head(connection)
-    _run_postgresql("pg_dump", "--format=custom", f"--file={part}", f"--dbname={_libpq(ris.settings)}")
+    _run_postgresql(ris.settings, "pg_dump", "--format=custom", f"--file={part}")
     schema = database.revisions(ris.engine)[0]
     return Manifest(target.name, sha256_of(part), part.stat().st_size, ris.clock().isoformat(), schema, position, digest)
 
 
-def _libpq(settings: Settings) -> str:
-    return sa.make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-def _run_postgresql(program: str, *arguments: str) -> None:
+def _run_postgresql(settings: Settings, program: str, *arguments: str) -> None:
+    """The password goes by the environment: a command line can be read by everybody on the machine."""
     path = shutil.which(program)
     if path is None:
         raise BackupError(f"{program} is not installed: apt-get install postgresql-client")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
+    url = sa.make_url(settings.database_url)
+    target = url.set(drivername="postgresql", password=None).render_as_string()
+    environment = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    command = [path, f"--dbname={target}", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise BackupError(f"{program} failed with status {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+        raise BackupError(f"{program} failed with status {done.returncode}: {' '.join(done.stderr.strip().splitlines()[-1:])}")
 
 
 # ── putting back ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,5 +225,5 @@ def _restore_postgresql(settings: Settings, copy: Path, why: str, clock: Clock) 
     engine.dispose()
     if tables:
         raise BackupError("the database has tables: create an empty one, name it in database.url, and restore into that")
-    _run_postgresql("pg_restore", "--no-owner", "--single-transaction", f"--dbname={_libpq(settings)}", str(copy))
+    _run_postgresql(settings, "pg_restore", "--no-owner", "--single-transaction", str(copy))
     _prepare(settings, settings.database_url, why, clock, lambda _: None)

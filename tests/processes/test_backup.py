@@ -1,6 +1,7 @@
 """A copy under load, put back: whole, held, silent until a person releases it."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,8 +24,9 @@ from ris.processes import backup, database, lock, sender
 from ris.processes.commands import main
 from ris.settings import Data, Database, Settings
 from ris.simulator.mllp import Receiver
-from tests.factories.hospital import Hospital
+from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import completed, make_order, reported
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -219,3 +221,22 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump makes the copies of PostgreSQL")
+def test_a_copy_of_postgresql_is_put_back_into_an_empty_database_and_held(postgres: PostgresServer, tmp_path: Path) -> None:
+    source = Settings(data=Data(dir=tmp_path / "source"), database=Database(url=postgres.create_database("ris_source")))
+    database.upgrade(source)
+    ris = Ris(source)
+    completed(ris, build_hospital(ris))
+    copy = backup.backup(ris)
+    with pytest.raises(backup.BackupError, match="has tables"):
+        backup.restore(source, copy)
+    target = Settings(data=Data(dir=tmp_path / "target"), database=Database(url=postgres.create_database("ris_target")))
+    backup.restore(target, copy)
+    other = Ris(target)
+    with other.read() as session:
+        assert session.scalar(sa.select(sa.func.count(Charge.id))) == 1
+        assert "restored on" in hold.why_held(session)
+    for program in (ris, other):
+        program.close()
