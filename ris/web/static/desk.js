@@ -22,6 +22,10 @@
     if (event.key === "Enter" && event.ctrlKey && event.target.matches("dialog textarea")) event.target.form.requestSubmit();
   });
 
+  // A refusal is answered under the address of the deed; the list polls under its own.
+  const own = document.querySelector("[data-own-url]")?.dataset.ownUrl;
+  if (own && new URL(own, location.href).pathname !== location.pathname) history.replaceState(null, "", own);
+
   // The first row has the focus, so that the keys work at once; after a deed, the row that it was done with.
   const last = sessionStorage.getItem("row");
   const rows = [...document.querySelectorAll("tr[tabindex]")];

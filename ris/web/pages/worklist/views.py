@@ -1,8 +1,9 @@
 """One page shows every worklist, keeps it fresh, and does what can be done with a line."""
 
 from datetime import date
+from typing import Any
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.errors import RisError
@@ -41,9 +42,7 @@ def ask(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
 def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
     worklist = _worklist(name)
     deed = _deed(worklist, procedure_id, deed_name)
-    target = (
-        url_for(deed.leads_to, procedure_id=procedure_id) if deed.leads_to else url_for("worklist.show", name=name, **_filters(worklist))
-    )
+    target = url_for(deed.leads_to, procedure_id=procedure_id) if deed.leads_to else _address(worklist)
     if (before := used_before()) is not None:
         return before
     try:
@@ -51,7 +50,9 @@ def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
             deed.run(uow, procedure_id, request.form.get("answer", "").strip())
             use_key(uow, target)
     except RisError as error:
-        return _page(worklist, refused=error.message), error.http_status
+        again = make_response(_page(worklist, refused=error.message))
+        again.status_code = error.http_status
+        return again
     if deed.done:
         flash(deed.done)
     return redirect(target, 303)
@@ -77,6 +78,11 @@ def _filters(worklist: Worklist) -> dict[str, str]:
     """Those that are set, from the address, or from the form of a deed."""
     names = ("q", *worklist.facets, *(("date",) if worklist.is_dated else ()))
     return {name: value for name in names if (value := request.values.get(name, "").strip())}
+
+
+def _address(worklist: Worklist) -> str:
+    values: dict[str, Any] = {**_filters(worklist)}
+    return url_for("worklist.show", name=worklist.name, **values)
 
 
 def _choices(worklist: Worklist, lines: list[Line], filters: dict[str, str]) -> dict[str, list[str]]:

@@ -1,0 +1,1 @@
+"""A day of the rooms of a site: book, move, cancel."""

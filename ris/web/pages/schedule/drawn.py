@@ -1,0 +1,101 @@
+"""A day's schedule as the calendar draws it: wall-clock strings without offset, keys as text, because 64 bits do not fit its numbers."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from ris.base.clock import local
+from ris.scheduling.queries import AppointmentRow, DaySchedule, RoomRow, Span, day_span
+from ris.scheduling.status import StepStatus
+
+OPENS, CLOSES = 7, 19
+"""The hours that are drawn when no room says otherwise."""
+
+
+def rooms(schedule: DaySchedule) -> list[dict[str, Any]]:
+    return [{"id": str(room.id), "title": room.name, "extendedProps": {"modality": room.modality}} for room in schedule.rooms]
+
+
+def hours(schedule: DaySchedule) -> tuple[str, str]:
+    """First and last hour to draw: every opening and every appointment is within."""
+    spans = [span for room in schedule.rooms for span in room.open]
+    spans += [Span(a.starts_at, a.ends_at) for a in schedule.appointments]
+    midnight = datetime.combine(schedule.day, time())
+    starts = [_hours_since(midnight, _wall(s.starts_at, schedule.zone)) for s in spans]
+    ends = [_hours_since(midnight, _wall(s.ends_at, schedule.zone)) for s in spans]
+    first = min((int(h) for h in starts), default=OPENS)
+    last = max((-int(-h // 1) for h in ends), default=CLOSES)
+    return f"{max(first, 0):02}:00", f"{min(max(last, first + 1), 24):02}:00"
+
+
+def events(schedule: DaySchedule) -> list[dict[str, Any]]:
+    """Appointments, and in grey what cannot be booked."""
+    return [_event(a, schedule.zone) for a in schedule.appointments] + _grey(schedule)
+
+
+def floating(moment: datetime, zone: str) -> str:
+    return f"{_wall(moment, zone):%Y-%m-%dT%H:%M:%S}"
+
+
+def days_around(on: date) -> tuple[date, date]:
+    return on - timedelta(days=1), on + timedelta(days=1)
+
+
+def _event(row: AppointmentRow, zone: str) -> dict[str, Any]:
+    return {
+        "id": str(row.step_id),
+        "resourceIds": [str(row.room_id)],
+        "start": floating(row.starts_at, zone),
+        "end": floating(row.ends_at, zone),
+        "title": row.patient_name,
+        "editable": row.status is StepStatus.booked,
+        "classNames": [f"appointment-{row.status}", "appointment-stat" if row.priority == "S" else ""],
+        "extendedProps": {
+            "rowVersion": row.row_version,
+            "exam": row.procedure_name,
+            "accession": row.accession_number,
+            "status": row.status,
+            "isStat": row.priority == "S",
+        },
+    }
+
+
+def _grey(schedule: DaySchedule) -> list[dict[str, Any]]:
+    """Everything outside a room's open spans; the reason of a closure is written into it."""
+    drawn: list[dict[str, Any]] = []
+    whole = day_span(schedule.day, schedule.zone)
+    for room in schedule.rooms:
+        for number, span in enumerate(_gaps(room, whole)):
+            drawn.append(_background(f"off-{room.id}-{number}", room, span, "", schedule.zone))
+        for number, closure in enumerate(schedule.closures):
+            if closure.room_id in (None, room.id):
+                drawn.append(_background(f"closed-{room.id}-{number}", room, _clipped(closure.span, whole), closure.reason, schedule.zone))
+    return drawn
+
+
+def _background(key: str, room: RoomRow, span: Span, reason: str, zone: str) -> dict[str, Any]:
+    return {
+        "id": key,
+        "resourceIds": [str(room.id)],
+        "start": floating(span.starts_at, zone),
+        "end": floating(span.ends_at, zone),
+        "title": reason,
+        "display": "background",
+        "classNames": ["closed" if reason else "off-hours"],
+    }
+
+
+def _gaps(room: RoomRow, whole: Span) -> list[Span]:
+    edges = [whole.starts_at, *(edge for span in room.open for edge in (span.starts_at, span.ends_at)), whole.ends_at]
+    return [Span(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+
+
+def _clipped(span: Span, whole: Span) -> Span:
+    return Span(max(span.starts_at, whole.starts_at), min(span.ends_at, whole.ends_at))
+
+
+def _wall(moment: datetime, zone: str) -> datetime:
+    return local(moment, zone).replace(tzinfo=None)
+
+
+def _hours_since(midnight: datetime, moment: datetime) -> float:
+    return (moment - midnight).total_seconds() / 3600

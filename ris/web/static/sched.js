@@ -1,0 +1,264 @@
+// The calendar of rooms, wrapped in one file so that it can be replaced. Times are the site's wall clock without offset.
+(() => {
+  "use strict";
+  const GRID_MINUTES = 5;
+  const page = document.querySelector("[data-schedule]");
+  const token = document.querySelector("meta[name=csrf-token]").content;
+
+  // One key books or moves to the slot with that number, in the dialog and on the page.
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    const scope = document.querySelector("dialog[open]") || document;
+    const slot = /^[1-9]$/.test(event.key) && scope.querySelector(`[data-slot-key="${event.key}"]`);
+    if (slot) slot.click();
+  });
+  if (!page) return;
+
+  const said = document.querySelector("[data-sched-said]");
+  const rooms = JSON.parse(page.dataset.rooms);
+  const mayBook = page.dataset.mayBook === "yes";
+  const two = (number) => String(number).padStart(2, "0");
+  const day = (moment) => `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
+  const clock = (moment) => `${two(moment.getHours())}:${two(moment.getMinutes())}`;
+
+  function say(text, level = "ok") {
+    said.textContent = text;
+    said.dataset.level = level;
+  }
+
+  // ── what the server is told ──────────────────────────────────────────────────────────────────────────────────────
+
+  async function send(address, fields) {
+    const answer = await fetch(address, {
+      method: "POST",
+      headers: { Accept: "application/json", "X-CSRFToken": token },
+      body: new URLSearchParams(fields),
+    }).catch(() => null);
+    const message = answer?.headers.get("Content-Type")?.includes("json") ? (await answer.json()).message : "The server does not answer.";
+    say(message, answer?.ok ? "ok" : "danger");
+    await refresh();
+    return Boolean(answer?.ok);
+  }
+
+  const place = (start, room) => ({ date: day(start), time: clock(start), room_id: room });
+
+  async function move(event, start, room) {
+    const address = `${page.dataset.stepUrl.replace(/0$/, event.id)}/move`;
+    return send(address, { ...place(start, room), row_version: event.extendedProps.rowVersion });
+  }
+
+  // ── the calendar ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  function content({ event }) {
+    const node = (name, text) => {
+      const made = document.createElement("div");
+      made.className = name;
+      made.textContent = text;
+      return made;
+    };
+    if (event.display === "background") return { domNodes: [node("closed-reason", event.title)] };
+    const { exam, accession, status, isStat } = event.extendedProps;
+    const nodes = [
+      node("event-name", `${isStat ? "▲ STAT " : ""}${event.title}`),
+      node("event-exam", exam),
+      node("event-note", `${clock(event.start)} · ${accession}${status === "booked" ? "" : ` · ${status}`}`),
+    ];
+    const room = rooms.find(({ id }) => id === event.resourceIds[0]);
+    nodes.push(node("visually-hidden", `${clock(event.start)} to ${clock(event.end)}, ${room?.title}, ${status}`));
+    return { domNodes: nodes };
+  }
+
+  // The grid's table roles have no rows; without them the appointments are read as what they are: buttons.
+  const calendarNode = document.getElementById("calendar");
+  const GRID_ROLES = ["table", "row", "rowgroup", "cell", "columnheader", "rowheader"].map((role) => `[role=${role}]`).join();
+  const GRID_ATTRIBUTES = ["role", "aria-colindex", "aria-rowindex", "aria-colspan", "aria-rowspan", "aria-colcount", "aria-rowcount"];
+
+  function strip() {
+    calendarNode.querySelectorAll(`${GRID_ROLES}, [aria-colindex], [aria-rowindex]`).forEach((node) =>
+      GRID_ATTRIBUTES.forEach((name) => node.removeAttribute(name)));
+  }
+
+  const calendar = EventCalendar.create(calendarNode, {
+    view: "resourceTimeGridDay",
+    date: page.dataset.date,
+    headerToolbar: { start: "", center: "", end: "" },
+    dayHeaderFormat: () => "",
+    allDaySlot: false,
+    slotMinTime: page.dataset.first,
+    slotMaxTime: page.dataset.last,
+    slotDuration: "00:15",
+    slotLabelInterval: "01:00",
+    slotHeight: 22,
+    snapDuration: `00:${two(GRID_MINUTES)}`,
+    slotLabelFormat: (moment) => clock(moment),
+    resources: rooms,
+    events: JSON.parse(page.dataset.events),
+    editable: mayBook,
+    eventStartEditable: mayBook,
+    eventDurationEditable: false,
+    slotEventOverlap: false,
+    // The line of now is drawn by the browser's clock: only where that is the site's.
+    nowIndicator: Math.abs(new Date(page.dataset.now) - new Date()) < 120000,
+    eventContent: content,
+    eventClick: ({ event, jsEvent }) => {
+      if (event.display !== "background") open(page.dataset.stepUrl.replace(/0$/, event.id), jsEvent.target);
+    },
+    eventDidMount: ({ el, event }) => {
+      el.dataset.eventId = event.id;
+    },
+    eventDrop: async ({ event, revert }) => {
+      if (!(await move(event, event.start, event.resourceIds[0]))) revert();
+    },
+    eventAllUpdated: strip,
+    viewDidMount: strip,
+  });
+
+  // ── keys on an appointment ───────────────────────────────────────────────────────────────────────────────────────
+
+  const STEPS = { ArrowUp: [-GRID_MINUTES, 0], ArrowDown: [GRID_MINUTES, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  calendarNode.addEventListener("keydown", async (press) => {
+    const id = press.target.closest("[data-event-id]")?.dataset.eventId;
+    const step = press.altKey && STEPS[press.key];
+    if (!step || !id) return;
+    press.preventDefault();
+    const event = calendar.getEventById(id);
+    if (!mayBook || event.editable === false) return say("This appointment cannot be moved any more.", "danger");
+    const at = rooms.findIndex((room) => room.id === event.resourceIds[0]) + step[1];
+    if (!rooms[at]) return;
+    await move(event, new Date(event.start.getTime() + step[0] * 60000), rooms[at].id);
+    focusEvent(id);
+  });
+
+  function focusEvent(id, tries = 20) {
+    const node = calendarNode.querySelector(`[data-event-id="${id}"]`);
+    if (node && document.activeElement !== node) node.focus();
+    if (tries && document.activeElement?.dataset?.eventId !== id) requestAnimationFrame(() => focusEvent(id, tries - 1));
+  }
+
+  // ── from the list into the calendar ──────────────────────────────────────────────────────────────────────────────
+
+  const list = () => document.getElementById("waiting");
+  page.addEventListener("dragstart", (event) => {
+    const card = event.target.closest?.("[data-procedure-id]");
+    if (!card) return;
+    event.dataTransfer.setData("text/plain", card.dataset.procedureId);
+    event.dataTransfer.effectAllowed = "move";
+    card.classList.add("dragged");
+  });
+  page.addEventListener("dragend", (event) => event.target.closest?.("[data-procedure-id]")?.classList.remove("dragged"));
+  calendarNode.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    const point = calendar.dateFromPoint(event.clientX, event.clientY);
+    if (point?.resource) say(`${point.resource.title}, ${clock(onGrid(point.date))}`, "ok");
+  });
+  calendarNode.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const procedure = event.dataTransfer.getData("text/plain");
+    const point = calendar.dateFromPoint(event.clientX, event.clientY);
+    if (!/^\d+$/.test(procedure) || !point?.resource) return;
+    send(page.dataset.bookUrl.replace("/0/", `/${procedure}/`), place(onGrid(point.date), point.resource.id));
+  });
+
+  const onGrid = (moment) => new Date(Math.floor(moment.getTime() / (GRID_MINUTES * 60000)) * GRID_MINUTES * 60000);
+
+  // ── the dialog ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const panel = document.getElementById("panel");
+  let openedFrom = null;
+
+  async function open(address, from) {
+    const answer = await fetch(address, { headers: { "X-Panel": "1" } });
+    if (!answer.ok) return say("This appointment cannot be opened.", "danger");
+    openedFrom = from?.closest("[data-event-id]")?.dataset.eventId || null;
+    show(await answer.text());
+    panel.showModal();
+    (panel.querySelector("[data-slot-key]") || panel.querySelector("a, button"))?.focus();
+  }
+
+  const show = (html) => panel.querySelector("[data-panel-body]").replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+
+  page.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-panel]");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    open(link.href, link);
+  });
+  page.addEventListener("keydown", (event) => {
+    const card = event.target.closest("[data-procedure-id]");
+    if (card && (event.key === "ArrowDown" || event.key === "ArrowUp") && !event.altKey) {
+      event.preventDefault();
+      const names = [...list().querySelectorAll("a.card-name")].filter((node) => !node.closest("li").hidden);
+      names[names.indexOf(card.querySelector("a.card-name")) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+    }
+  });
+  panel.querySelector("[data-panel-close]").addEventListener("click", () => panel.close());
+  panel.addEventListener("close", () => openedFrom && focusEvent(openedFrom));
+  panel.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    const fields = new FormData(form);
+    if (await send(form.action, fields)) {
+      panel.close();
+      if (fields.get("date") && fields.get("date") !== page.dataset.date) {
+        const link = document.createElement("a");
+        link.href = `${location.pathname}?${new URLSearchParams({ site: document.getElementById("site").value, date: fields.get("date") })}`;
+        link.textContent = "Show that day";
+        said.append(" ", link);
+      }
+    } else {
+      const alert = panel.querySelector("[role=alert]") || Object.assign(document.createElement("div"), { className: "alert alert-danger" });
+      alert.setAttribute("role", "alert");
+      alert.textContent = said.textContent;
+      if (!alert.isConnected) panel.querySelector("[data-panel-body]").prepend(alert);
+      form.dataset.sent = "";
+      const key = form.querySelector("[name=form_key]");
+      key.value = crypto.randomUUID?.() || key.value;
+    }
+  });
+
+  // ── what waits ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const filter = document.getElementById("waiting-q");
+  function narrow() {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    list().querySelectorAll("li[data-procedure-id]").forEach((card) => {
+      const text = card.textContent.toLowerCase();
+      card.hidden = !words.every((word) => text.includes(word));
+    });
+  }
+  filter.addEventListener("input", narrow);
+
+  // ── others work too ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  const age = document.querySelector("[data-sched-age]");
+  let lastAnswer = Date.now();
+
+  async function refresh() {
+    const answer = await fetch(`${page.dataset.eventsUrl}&v=${page.dataset.version}`, { headers: { "X-Poll": "1", Accept: "application/json" } }).catch(() => null);
+    if (answer?.status === 401 || answer?.redirected) return location.reload();
+    if (!answer?.ok) return;
+    lastAnswer = Date.now();
+    if (answer.status === 204) return;
+    const fresh = await answer.json();
+    const focused = document.activeElement?.closest("[data-event-id]")?.dataset.eventId;
+    const focusedCard = document.activeElement?.closest("#waiting li")?.id;
+    page.dataset.version = fresh.version;
+    calendar.setOption("events", fresh.events);
+    list().replaceWith(new DOMParser().parseFromString(fresh.waiting, "text/html").getElementById("waiting"));
+    document.querySelector("[data-waiting-count]").textContent = fresh.waiting_count;
+    narrow();
+    if (focused) focusEvent(focused);
+    if (focusedCard) document.getElementById(focusedCard)?.querySelector("a")?.focus();
+  }
+
+  function showAge() {
+    const stale = Date.now() - lastAnswer > 15000;
+    age.textContent = `updated ${clock(new Date(lastAnswer))}:${two(new Date(lastAnswer).getSeconds())}${stale ? ", the server does not answer" : ""}`;
+    age.classList.toggle("level-soon", stale);
+  }
+
+  const isDragging = () => document.querySelector(".dragged, .ec-dragging, .ec-preview");
+  setInterval(() => document.hidden || isDragging() || refresh(), 3000);
+  setInterval(showAge, 1000);
+  showAge();
+})();
