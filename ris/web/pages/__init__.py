@@ -7,7 +7,9 @@ from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
+from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.tasks.views import bp as tasks
+from ris.web.pages.worklist.views import bp as worklist
 
 PAGES: tuple[Blueprint, ...] = (
     account,
@@ -15,5 +17,7 @@ PAGES: tuple[Blueprint, ...] = (
     interfaces,
     patient,
     report,
+    schedule,
     tasks,
+    worklist,
 )
