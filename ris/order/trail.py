@@ -1,6 +1,7 @@
 """The trail of an exam: every message in and out, event, delivery, answer and person, in time order."""
 
 import enum
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.audit.model import Action, AuditEntry
+from ris.base.clock import local
+from ris.catalog.model import Site
 from ris.journal.model import Direction, Message, MessageLink
 from ris.order.model import RequestedProcedure
 from ris.outbox.model import Attempt, Delivery, StoredEvent
@@ -76,13 +79,14 @@ def _messages_in(session: Session, exam: RequestedProcedure) -> Iterator[TrailRo
 
 
 def _events(session: Session, exam: RequestedProcedure) -> Iterator[TrailRow]:
+    zone = session.get_one(Site, exam.site_id).zone
     rows = session.execute(
         sa.select(StoredEvent.at, StoredEvent.name, StoredEvent.actor_name, StoredEvent.facts, StoredEvent.message_id)
         .where(_is_about(exam))
         .order_by(StoredEvent.id)
     )
     for at, name, actor, facts, message_id in rows:
-        yield TrailRow(at, TrailKind.event, name, actor, _told(facts), message_id)
+        yield TrailRow(at, TrailKind.event, name, actor, _told(facts, zone), message_id)
 
 
 def _deliveries(exam: RequestedProcedure) -> sa.Select[Any]:
@@ -127,10 +131,18 @@ def _looks(session: Session, exam: RequestedProcedure) -> Iterator[TrailRow]:
         yield TrailRow(at, TrailKind.look, what, actor, place)
 
 
-_INTERNAL = ("placer_partner_id", "procedure_ids", "moved")
+def _told(facts: dict[str, Any], zone: str) -> str:
+    """The facts that a person reads: no keys of rows, times by the wall clock of the site."""
+    shown = {name: value for name, value in facts.items() if not name.endswith(("_id", "_ids")) and value not in (None, "")}
+    return ", ".join(f"{name.replace('_', ' ')}: {_value(value, zone)}" for name, value in shown.items())
 
 
-def _told(facts: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name.replace('_', ' ')}: {value}" for name, value in facts.items() if name not in _INTERNAL and value not in (None, "")
-    )
+def _value(value: Any, zone: str) -> str:
+    if isinstance(value, dict):
+        return "(" + _told(value, zone) + ")"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return f"{local(datetime.fromisoformat(value), zone):%Y-%m-%d %H:%M}"
+    return str(value).replace("_", " ")
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
