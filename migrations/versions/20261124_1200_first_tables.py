@@ -9,7 +9,6 @@ branch_labels = None
 depends_on = None
 
 
-# Around a batch_alter_table put `with keeping_triggers():` (migrations/triggers.py): SQLite drops them with the old table.
 def upgrade() -> None:
     op.create_table(
         "audit_entry",

@@ -66,7 +66,7 @@ def new_exam(ris: Ris, hospital: Hospital, code: str = "CTHEAD") -> RequestedPro
 
 
 def booked(ris: Ris, hospital: Hospital, code: str = "CTHEAD", room: str = "CT1", starts_at: datetime | None = None) -> RequestedProcedure:
-    """An exam with an appointment; each without a time gets the next ten minutes of a day in its room."""
+    """An exam with an appointment; each without a time gets a day of its own."""
     procedure = new_exam(ris, hospital, code)
     at = starts_at or MONDAY + timedelta(days=next(_numbers))
     with ris.uow(hospital.actor("scheduler")) as uow:
