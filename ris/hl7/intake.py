@@ -258,7 +258,7 @@ class Intake:
             READERS[one.header.message_code, one.header.trigger_event](uow, reading)
         except RisError as error:
             if uow.changes != changes:
-                raise _RefusedAfterChange(error) from error
+                raise _RefusedAfterChange(error, reading) from error
             return self._refuse(uow, one, entry, error, reading)
         finally:
             uow.message_id = None
@@ -281,8 +281,9 @@ class Intake:
 
     def _failed(self, one: Incoming, error: Exception) -> None:
         """A message that could not be applied alone: it changes nothing, and says why, in the journal too if that can be."""
+        reading = None
         if isinstance(error, _RefusedAfterChange):
-            refusal = error.refusal
+            refusal, reading = error.refusal, error.reading
         elif isinstance(error, OperationalError):
             refusal = Unavailable("it could not be stored: send it again later")
         else:
@@ -297,7 +298,7 @@ class Intake:
         one.answer = self._build(one.header, refusal)
         try:
             with self.program.uow(Actor("system", 0, "HL7 intake")) as uow:
-                self._refuse(uow, one, self._entry(uow, one), refusal)
+                self._refuse(uow, one, self._entry(uow, one), refusal, reading)
         except SQLAlchemyError as second:
             log.error("a refusal could not be journalled: %s", type(second).__name__)
 
@@ -353,9 +354,12 @@ class _Fault(Invalid):
 class _RefusedAfterChange(Exception):
     """A refusal that came when something had been changed already: the group must not be committed with it."""
 
-    def __init__(self, refusal: RisError) -> None:
+    def __init__(self, refusal: RisError, reading: Reading) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
+        self.reading = reading
+        # What it touched is rolled back with it.
+        reading.touched.clear()
 
 
 class _CommitUnknown(Exception):

@@ -53,9 +53,17 @@ def _merge_one(uow: UnitOfWork, reading: Reading, pid: Segment, mrg: Segment | N
     if not {i.type for i in losers} & {i.type for i in survivor.identifiers}:
         raise Conflict("prior and surviving identifier are of different types", location=mrg.location(1))
     with located("PID", 3):
-        kept, _ = patients.upsert(uow, survivor, owns_demographics=False)
+        kept, kept_was_merged = patients.find(uow, survivor)
     with located("MRG", 1):
-        gone, _ = patients.upsert(uow, PatientData(losers), owns_demographics=False)
+        gone, gone_was_merged = patients.find(uow, PatientData(losers))
+        if gone is not None and gone_was_merged and kept is not None and kept.id == gone.id:
+            reading.touched.add(Ref("patient", kept.id))
+            return  # merged so before
+        if gone is not None and (gone_was_merged or (kept_was_merged and kept is not None and kept.id == gone.id)):
+            reading.refusal_tasks.append(("merge_conflict", Ref("patient", gone.id), "it contradicts a merge that was made before", None))
+            raise Conflict("it contradicts a merge that was made before")
+        kept = kept or patients.upsert(uow, survivor)[0]
+        gone = gone or patients.upsert(uow, PatientData(losers))[0]
         uow.session.flush()
         patients.merge(uow, survivor_id=kept.id, loser_id=gone.id)
     reading.touched.update((Ref("patient", kept.id), Ref("patient", gone.id)))
