@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 import pytest
 import sqlalchemy as sa
 
+from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.journal.model import Message
-from ris.outbox import hold, service
-from ris.outbox.dispatch import REJECTED_TRIES
+from ris.outbox import hold, service, wake
+from ris.outbox.dispatch import REJECTED_TRIES, WAITS_S, Answer, judge
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Lease
 from ris.simulator import er7 as peer
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.usefixtures("quick_waits")
 @pytest.fixture
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ris.outbox.dispatch.WAITS_S", (0.05,))
+    monkeypatch.setattr(Ris, "hooks", (*Ris.hooks, wake.wake_senders))
 
 
 @pytest.fixture
@@ -120,6 +122,50 @@ def test_a_rejection_is_tried_five_times_and_then_parked(ris: Ris, hospital: Hos
             until_state(ris, one, S.parked)
     assert attempts(ris, one) == [code] * REJECTED_TRIES
     assert len({arrival.payload for arrival in receiver.arrivals}) == 1
+
+
+def test_the_waits_grow_to_a_minute_and_have_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ris.outbox.dispatch.WAITS_S", WAITS_S)
+    now = utc_now()
+    verdicts = [judge(Answer("no answer"), rejected_before=0, attempts=n, now=now) for n in (*range(8), 10_000)]
+    assert {verdict.state for verdict in verdicts} == {S.waiting}
+    assert [(verdict.not_before - now).total_seconds() for verdict in verdicts] == [1, 2, 5, 10, 30, 60, 60, 60, 60]
+
+
+def test_a_person_who_resends_gives_a_rejected_message_five_tries_more(ris: Ris, hospital: Hospital, placed: Placed) -> None:
+    (one,) = say(ris, placed)
+    with Receiver(answer="AR") as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sending(ris):
+            until_state(ris, one, S.parked)
+            with ris.uow() as uow:
+                service.resend(uow, one)
+            until(lambda: len(attempts(ris, one)) == 2 * REJECTED_TRIES)
+            until_state(ris, one, S.parked)
+    assert delivery(ris, one).attempts == REJECTED_TRIES
+
+
+def test_the_reason_names_code_and_place_and_no_text_of_the_partner(ris: Ris, hospital: Hospital, placed: Placed) -> None:
+    first, second = say(ris, placed), say(ris, place(ris, hospital, "P2"))
+    answers = iter(
+        (
+            "MSH|^~\\&|E|H|RIS|M|20260801||ACK^O01^ACK|1|P|2.5.1\rMSA|AE|{}|Berg is unknown\rERR||PID^1^3|204^Unknown^HL70357|E||||Berg\r",
+            "MSH|^~\\&|E|H|RIS|M|20260801||ACK|1|P|2.3.1\rMSA|AE|{}|Berg is unknown\rERR|PID^1^3^101&Required field missing\r",
+        )
+    )
+    with Receiver(answer=lambda arrival: next(answers).format(arrival.control_id).encode()) as receiver:
+        send_to(ris, hospital, receiver.port)
+        forget = [one for one in queue_ids(ris) if one not in (*first, *second)]
+        with ris.uow() as uow:
+            uow.session.execute(sa.delete(Delivery).where(Delivery.id.in_(forget)))
+        with sending(ris):
+            until_state(ris, second[0], S.parked)
+    assert [delivery(ris, one[0]).reason for one in (first, second)] == ["AE 204 PID-3", "AE 101 PID-3"]
+
+
+def queue_ids(ris: Ris) -> list[int]:
+    with ris.read() as session:
+        return list(session.scalars(sa.select(Delivery.id)))
 
 
 def acknowledgement_of_another(arrival: Arrival) -> bytes:
@@ -212,12 +258,18 @@ def test_a_dead_destination_and_a_silent_one_delay_no_other(ris: Ris, hospital: 
         with sending(ris):
             ids = say(ris, placed, times=10)
             assert good.wait_for(10, 10)
+            until(lambda: attempts(ris, first_of(ris, hospital.destination_id).id))
         assert len(ids) == 10
         assert len(set(control_ids(silent.arrivals))) == 1
     with ris.read() as session:
         dead = session.scalars(sa.select(Delivery).where(Delivery.destination_id == hospital.destination_id).order_by(Delivery.id)).all()
     assert dead[0].attempts > 0
     assert all(row.state is S.waiting and row.attempts == 0 for row in dead[1:])
+
+
+def first_of(ris: Ris, destination_id: int) -> Delivery:
+    with ris.read() as session:
+        return session.scalars(sa.select(Delivery).where(Delivery.destination_id == destination_id).order_by(Delivery.id)).first()
 
 
 def test_a_held_destination_gets_nothing_until_it_is_released(ris: Ris, hospital: Hospital, placed: Placed) -> None:
