@@ -157,8 +157,10 @@ class Dispatcher:
                 worker.join(0.02)
         timer.cancel()
         for worker in self._workers.values():
-            worker.hang_up()
-            worker.join()
+            # Again and again: one that was just connecting had nothing to hang up.
+            while worker.is_alive():
+                worker.hang_up()
+                worker.join(0.1)
         self._keeper.join()
 
     def _keep_leases(self) -> None:

@@ -91,7 +91,15 @@ def test_a_correction_is_journalled_with_what_its_original_touched(ris: Ris, hos
     assert new.raw == old.raw.replace(old.control_id.encode(), new.control_id.encode())
 
 
-@pytest.mark.parametrize("text", ["", "nothing", "MSH|^~\\&|RIS|MAIN|EHR|HOSP|20260801||ADT^A08^ADT_A01|1|P|2.5.1\rPID|1\r"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nothing",
+        "MSH|^~\\&|RIS|||||\x1c\r|ORM^O01^ORM_O01|1|P|2.5.1\r",
+        "MSH|^~\\&|RIS|MAIN|EHR|HOSP|20260801||ADT^A08^ADT_A01|1|P|2.5.1\rPID|1\r",
+    ],
+)
 def test_a_correction_that_is_no_such_message_is_refused_and_changes_nothing(
     ris: Ris, hospital: Hospital, placed: Placed, text: str
 ) -> None:

@@ -10,7 +10,7 @@ from ris.base.errors import Invalid, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.hl7 import charset, er7
+from ris.hl7 import charset, er7, mllp
 from ris.hl7.outbound import BUILDERS, header
 from ris.hl7.outbound.header import Built, Job
 from ris.journal import service as journal
@@ -40,6 +40,8 @@ def correct(uow: UnitOfWork, delivery_id: int, text: str) -> Delivery:
     if delivery is None:
         raise NotFound(f"delivery {delivery_id} does not exist")
     destination = uow.session.get_one(Destination, delivery.destination_id)
+    if mllp.VT.decode() in text or mllp.FS.decode() in text:
+        raise Invalid("the text holds characters that begin or end a frame", error_code="102")
     message = er7.Message.parse(text)
     kind = f"{message.value('MSH', 9, 1)}^{message.value('MSH', 9, 2)}"
     _same_kind(uow.session, delivery, kind)
