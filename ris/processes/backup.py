@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
-from ris.audit.model import AuditSeal
+from ris.audit import seal
 from ris.base.clock import Clock, utc_now
 from ris.base.database import make_engine
 from ris.base.files import put_in_place, sha256_of, sync, write_whole
@@ -97,21 +98,16 @@ def _checked(engine: sa.Engine, clock: Clock, part: Path, target: Path) -> Manif
         said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
         if said != ["ok"]:
             raise BackupError(f"the copy is damaged ({len(said)} faults): look at the disk")
-        position, digest = _audit_head(connection)
+        position, digest = seal.head(Session(connection))
     schema = database.revisions(engine)[0]
     _end_log(engine)
     engine.dispose()
     return Manifest(target.name, sha256_of(part), part.stat().st_size, clock().isoformat(), schema, position, digest)
 
 
-def _audit_head(connection: sa.Connection) -> tuple[int, str]:
-    row = connection.execute(sa.select(AuditSeal.position, AuditSeal.digest).order_by(AuditSeal.position.desc()).limit(1)).first()
-    return (row.position, row.digest) if row else (0, "")
-
-
 def _dump_postgresql(ris: Ris, part: Path, target: Path) -> Manifest:
-    with ris.engine.execution_options(postgresql_readonly=True).connect() as connection:
-        position, digest = _audit_head(connection)
+    with ris.read() as session:
+        position, digest = seal.head(session)
     _run_postgresql(ris.settings, "pg_dump", "--format=custom", f"--file={part}")
     schema = database.revisions(ris.engine)[0]
     return Manifest(target.name, sha256_of(part), part.stat().st_size, ris.clock().isoformat(), schema, position, digest)
@@ -129,6 +125,15 @@ def _run_postgresql(settings: Settings, program: str, *arguments: str) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BackupError(f"{program} failed with status {done.returncode}: {' '.join(done.stderr.strip().splitlines()[-1:])}")
+
+
+def audit_head(manifest: Path) -> seal.Head:
+    """The end of the audit chain when the copy was taken. Raises BackupError when the file is no manifest."""
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+        return seal.Head(int(told["audit_position"]), str(told["audit_digest"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackupError(f"{manifest} is not the manifest of a copy") from error
 
 
 # ── putting back ─────────────────────────────────────────────────────────────────────────────────────────────────────

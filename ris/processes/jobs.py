@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.exports import charges_csv
 from ris.processes import backup
@@ -63,6 +64,14 @@ def publish_reports(ris: Ris) -> str:
         return f"{reports.publish_due(uow)} published"
 
 
+def seal_audit(ris: Ris) -> str:
+    with ris.read() as session:
+        if not seal.is_waiting(session):
+            return "nothing was waiting"
+    with ris.uow() as uow:
+        return f"{seal.seal(uow)} sealed"
+
+
 def _is_sqlite(ris: Ris) -> bool:
     return ris.engine.dialect.name == "sqlite"
 
@@ -71,6 +80,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "charges-export": Nightly(export_charges, "charge_export_utc", every_missed_day=True),
     "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
     "publish-reports": Often(publish_reports, 2.0),
+    "seal-audit": Often(seal_audit, 1.0),
 }
 
 RENEW_SECONDS = 3

@@ -22,6 +22,7 @@ from ris.outbox.model import Delivery, DeliveryState
 from ris.partner.model import Destination, Lease
 from ris.processes import backup, database, lock, sender
 from ris.processes.commands import main
+from ris.processes.jobs import seal_audit
 from ris.settings import Data, Database, Settings
 from ris.simulator.mllp import Receiver
 from tests.factories.hospital import Hospital, build_hospital
@@ -240,3 +241,22 @@ def test_a_copy_of_postgresql_is_put_back_into_an_empty_database_and_held(postgr
         assert "restored on" in hold.why_held(session)
     for program in (ris, other):
         program.close()
+
+
+def test_the_trail_of_a_restored_copy_is_checked_against_the_manifest(
+    ris: Ris, hospital: Hospital, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    completed(ris, hospital)
+    seal_audit(ris)
+    manifest = str(backup.manifest_path(backup.backup(ris)))
+    monkeypatch.setenv("RIS_DATA__DIR", str(ris.settings.data.dir))
+    command = ["audit", "verify", "--manifest", manifest]
+    assert "every link fits" in CliRunner().invoke(main, command).output
+    with ris.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_seal_keep_delete")
+        connection.exec_driver_sql("DELETE FROM audit_seal WHERE position = (SELECT max(position) FROM audit_seal)")
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, "is cut off" in done.output) == (1, True)
+    other = tmp_path / "other.json"
+    other.write_text("[]")
+    assert "is not the manifest of a copy" in CliRunner().invoke(main, ["audit", "verify", "--manifest", str(other)]).output

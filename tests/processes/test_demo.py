@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ris.audit import seal
 from ris.audit.model import AuditEntry
 from ris.billing.model import Charge, ChargeStatus
 from ris.bootstrap import Ris
@@ -100,6 +101,11 @@ def test_today_and_tomorrow_have_appointments(demo: Ris) -> None:
             of=ScheduledProcedureStep,
         )
         assert booked >= 20
+
+
+def test_the_trail_of_the_past_is_sealed_and_fits(demo: Ris) -> None:
+    with demo.read() as session:
+        assert seal.verify(session, now=NOON) == []
 
 
 def test_every_printed_password_is_right(demo: Ris) -> None:

@@ -8,6 +8,8 @@ import pytest
 import sqlalchemy as sa
 from apscheduler.triggers.cron import CronTrigger
 
+from ris.audit import seal
+from ris.audit.model import AuditEntry
 from ris.billing.model import ExportBatch
 from ris.bootstrap import Ris
 from ris.processes import jobs
@@ -174,3 +176,12 @@ def test_reports_are_published_when_they_are_due(ris: Ris, hospital: Hospital) -
     assert jobs.run_by_hand(ris, "publish-reports", date(2026, 11, 1)) == "nothing was due"
     with ris.read() as session:
         assert session.scalars(sa.select(ReportVersion.published_at.is_not(None))).all() == [True]
+
+
+def test_the_audit_trail_is_sealed(ris: Ris, hospital: Hospital) -> None:
+    completed(ris, hospital)
+    assert jobs.run_by_hand(ris, "seal-audit", date(2026, 11, 1)).endswith(" sealed")
+    assert jobs.run_by_hand(ris, "seal-audit", date(2026, 11, 1)) == "nothing was waiting"
+    with ris.read() as session:
+        assert seal.verify(session) == []
+        assert session.scalar(sa.select(sa.func.count(AuditEntry.id))) == seal.head(session).position > 0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 
+from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.catalog.model import Site
 from ris.exports import charges_csv
@@ -41,6 +42,7 @@ def fill(ris: Ris, seed: int = SEED) -> str:
     with ris.uow() as uow:
         past.leave_waiting(uow)
     _export(ris, now)
+    _seal(ris)
     return f"{len(hospital.rooms)} rooms, {len(hospital.procedures)} procedures, {PATIENTS} patients, {count} exams"
 
 
@@ -61,3 +63,11 @@ def _export(ris: Ris, now: datetime) -> None:
     for back in range(NIGHTS_EXPORTED, 0, -1):
         due = datetime.combine(now.date() - timedelta(days=back), at, UTC)
         charges_csv.write(ris, due.date(), due)
+
+
+def _seal(ris: Ris) -> None:
+    """The whole trail of the past at once: nothing that is already old waits for the sealer."""
+    while True:
+        with ris.uow() as uow:
+            if seal.seal(uow, everything=True) == 0:
+                return
