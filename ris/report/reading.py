@@ -91,7 +91,8 @@ def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit
     )
     rows = session.execute(
         sa.select(
-            RequestedProcedure.id, RequestedProcedure.accession_number, ReportVersion.signed_at, ReportVersion.signer_name, ReportVersion.text
+            RequestedProcedure.id, RequestedProcedure.accession_number, ReportVersion.signed_at, ReportVersion.signer_name,
+            ReportVersion.text,
         )
         .join(newest, sa.and_(newest.c.report_id == ReportVersion.report_id, newest.c.number == ReportVersion.number))
         .join(ReportProcedure, ReportProcedure.report_id == ReportVersion.report_id)
