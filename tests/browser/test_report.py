@@ -1,0 +1,166 @@
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Browser, Page, expect
+
+from ris.bootstrap import Ris
+from ris.report.model import Report, ReportVersion
+from ris.settings import Settings
+from ris.staff import service as staff
+from tests.browser.desk import Clock, context_of, log_in, ris_at, served, shoot
+from tests.chromium import axe, chromium, page_problems
+from tests.factories.hospital import PASSWORD, Hospital, build_hospital
+from tests.factories.orders import completed
+
+TEMPLATE = "FINDINGS:\nThe [left|right] kidney is [size].\n\nIMPRESSION:\n[impression]"
+
+
+@pytest.fixture
+def engine_name() -> str:
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def clocked(settings: Settings) -> Iterator[tuple[Ris, Hospital, str]]:
+    ris = ris_at(settings, Clock())
+    hospital = build_hospital(ris)
+    with ris.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE procedure SET template = :t"), {"t": TEMPLATE})
+    with served(ris) as address:
+        yield ris, hospital, address
+    ris.close()
+
+
+def _second_radiologist(ris: Ris, hospital: Hospital) -> None:
+    with ris.uow() as uow:
+        roles = staff.seed_roles(uow)
+        user = staff.add_user(uow, login="second", family="Second", given="Sam", password=PASSWORD)
+        staff.assign(uow, user_id=user.id, role_id=roles["radiologist"], site_id=hospital.sites["MAIN"])
+
+
+def _editor(page: Page, address: str, exam_id: int, login: str = "radiologist") -> None:
+    log_in(page, address, login, f"/exams/{exam_id}/report")
+    page.get_by_role("button", name="Read this exam").click()
+    expect(page.get_by_label("Report text")).to_be_visible()
+
+
+def _draft(ris: Ris) -> str:
+    with ris.read() as session:
+        return session.scalars(sa.select(Report.draft_text)).one()
+
+
+def test_fields_are_filled_by_key_and_the_draft_saves_itself(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    page = context_of(browser, "dark").new_page()
+    problems = page_problems(page)
+    _editor(page, address, exam.id)
+    text = page.get_by_label("Report text")
+    text.press("Control+Home")
+    text.press("F3")
+    expect(page.locator("[data-field-choices]")).to_contain_text("2  right")
+    text.press("2")
+    page.keyboard.type("normal in size")
+    text.press("F3")
+    page.keyboard.type("Normal.")
+    filled = "FINDINGS:\nThe right kidney is normal in size.\n\nIMPRESSION:\nNormal."
+    expect(text).to_have_value(filled)
+    expect(page.locator("[data-save-status]")).to_contain_text("Draft saved")
+    assert _draft(ris) == filled
+    shoot(page, "report-dark")
+    assert axe(page) == []
+    text.press("Control+z")
+    expect(text).not_to_have_value(filled)
+    assert problems == []
+    page.context.close()
+
+
+def test_a_draft_outlives_the_browser(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    page = context_of(browser).new_page()
+    _editor(page, address, exam.id)
+    page.get_by_label("Report text").fill("Words that must not be lost.")
+    expect(page.locator("[data-save-status]")).to_contain_text("Draft saved")
+    page.context.close()
+    again = context_of(browser).new_page()
+    log_in(again, address, "radiologist", f"/exams/{exam.id}/report")
+    expect(again.get_by_label("Report text")).to_have_value("Words that must not be lost.")
+    again.context.close()
+
+
+def test_an_open_field_stops_the_signature_and_is_jumped_to(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    page = context_of(browser).new_page()
+    _editor(page, address, exam.id)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    expect(page.locator("[data-save-status]")).to_contain_text("3 fields are still open")
+    expect(page.get_by_label("Report text")).to_be_focused()
+    page.context.close()
+
+
+def test_the_password_is_asked_for_and_a_wrong_one_loses_no_word(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    page = context_of(browser).new_page()
+    problems = page_problems(page, expected_statuses=(409,))
+    _editor(page, address, exam.id)
+    page.get_by_label("Report text").fill("Normal.")
+    page.get_by_label("Password").fill("not my password")
+    page.keyboard.press("Alt+s")
+    expect(page.get_by_role("alert")).to_contain_text("the password is not right")
+    expect(page.get_by_label("Report text")).to_have_value("Normal.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    page.wait_for_url("**/worklists/reading*")
+    with ris.read() as session:
+        version = session.scalars(sa.select(ReportVersion)).one()
+    assert (version.text, version.method) == ("Normal.", "password")
+    assert problems == []
+    page.context.close()
+
+
+def test_the_second_radiologist_is_told_who_reads(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    _second_radiologist(ris, hospital)
+    first, second = context_of(browser).new_page(), context_of(browser).new_page()
+    log_in(second, address, "second", f"/exams/{exam.id}/report")
+    expect(second.get_by_role("button", name="Read this exam")).to_be_visible()
+    _editor(first, address, exam.id)
+    second.get_by_role("button", name="Read this exam").click()
+    expect(second.get_by_role("alert")).to_contain_text("Test Radiologist is reading this exam")
+    first.context.close()
+    second.context.close()
+
+
+def test_a_final_report_is_read_only_and_takes_an_addendum(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = completed(ris, hospital)
+    page = context_of(browser).new_page()
+    problems = page_problems(page)
+    _editor(page, address, exam.id)
+    page.get_by_label("Report text").fill("No fracture.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    page.wait_for_url("**/worklists/reading*")
+    page.goto(f"{address}/exams/{exam.id}/report")
+    expect(page.get_by_role("button", name="Sign final")).to_have_count(0)
+    page.get_by_label("What is to be added").fill("A hairline fracture after all.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign addendum").click()
+    expect(page.locator(".report-final")).to_contain_text("A hairline fracture after all.")
+    expect(page.locator(".report-final")).to_contain_text("No fracture.")
+    shoot(page, "report-addendum")
+    assert axe(page) == []
+    assert problems == []
+    page.context.close()
