@@ -23,9 +23,10 @@ from ris.task import service as task
 def book(uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetime, minutes: int | None = None) -> ScheduledProcedureStep:
     """An appointment in a room from an aware moment on; without `minutes` it takes what the procedure takes in that room.
 
-    Raises Conflict (naming who has the slot), Invalid (room cannot do it, closed), NotAllowedNow.
+    Raises Conflict (naming who has the slot), Invalid (room cannot do it, closed), NotAllowedNow (also for an exam that has one).
     """
     procedure = orders.get_procedure(uow, procedure_id)
+    _refuse_a_second(uow, procedure)
     orders.move(uow, procedure, "schedule")
     ends_at = starts_at + _length(uow, procedure, room_id, minutes)
     _check_room(uow, procedure, room_id, starts_at, ends_at)
@@ -146,6 +147,13 @@ def _free_lane(uow: UnitOfWork, resource: str, starts_at: datetime, ends_at: dat
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _refuse_a_second(uow: UnitOfWork, procedure: RequestedProcedure) -> None:
+    """Two desks that book one waiting exam at two times would else both succeed."""
+    known = current_step(uow, procedure.id)
+    if known is not None and known.status in STEP.by_name["cancel"].sources:
+        raise NotAllowedNow(f"exam {procedure.accession_number} has an appointment already, booked by {known.booked_by}: move that one")
 
 
 def _length(uow: UnitOfWork, procedure: RequestedProcedure, room_id: int, minutes: int | None) -> timedelta:
