@@ -257,7 +257,8 @@ def test_a_dead_destination_and_a_silent_one_delay_no_other(ris: Ris, hospital: 
         add_destination(ris, "good", good.port, "exam.started")
         with sending(ris):
             ids = say(ris, placed, times=10)
-            assert good.wait_for(10, 10)
+            assert good.wait_for(10, 20)
+            assert silent.wait_for(1, 20)
             until(lambda: attempts(ris, first_of(ris, hospital.destination_id).id))
         assert len(ids) == 10
         assert len(set(control_ids(silent.arrivals))) == 1
