@@ -4,16 +4,18 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ris.base.errors import Conflict, Invalid, NotFound
+from ris.base.errors import Conflict, Invalid, NotAllowedNow, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
-from ris.base.uow import Event, UnitOfWork, service
-from ris.staff.model import LoginFailure, Role, RoleAssignment, RolePermission, User, WebSession
+from ris.base.uow import Actor, Event, UnitOfWork, service
+from ris.catalog.model import Site
+from ris.staff.model import LoginFailure, Role, RoleAssignment, RolePermission, UsedKey, User, WebSession
 from ris.staff.permission import ROLES
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -22,6 +24,7 @@ _NOBODY = _HASHER.hash(secrets.token_hex())
 """Checked when the login is unknown, so that both answers take the same time."""
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 128
+LONGEST_NAME = 200
 FREE_FAILURES = 3
 LONGEST_DELAY = timedelta(minutes=5)
 FORGOTTEN_AFTER = timedelta(hours=1)
@@ -49,8 +52,11 @@ def add_user(
     must_change: bool = False,
 ) -> User:  # fmt: skip
     """A new account without any right. Raises Conflict when the login is taken, Invalid for a poor password."""
-    if not login.strip() or not family.strip():
+    login = normal_login(login)
+    if not login or not family.strip():
         raise Invalid("an account needs a login and a family name", error_code="101")
+    if max(len(login), len(family), len(given)) > LONGEST_NAME:
+        raise Invalid(f"a name has at most {LONGEST_NAME} characters")
     _check_password_rules(password, login)
     if uow.session.scalar(sa.select(User.id).where(User.login == login)):
         raise Conflict("this login is taken")
@@ -63,6 +69,16 @@ def add_user(
     uow.session.flush()
     uow.emit(Event("staff.user_added", Ref("user", user.id), facts={"login": login}))
     return user
+
+
+@service
+def add_person(uow: UnitOfWork, *, login: str, family: str, given: str, practitioner_number: str = "") -> tuple[User, str]:
+    """A new account with a password for one login, which is told to the person."""
+    password = _one_time_password()
+    user = add_user(
+        uow, login=login, family=family, given=given, password=password, practitioner_number=practitioner_number, must_change=True
+    )  # fmt: skip
+    return user, password
 
 
 @service
@@ -83,7 +99,7 @@ def set_active(uow: UnitOfWork, *, user_id: int, active: bool) -> User:
 def reset_password(uow: UnitOfWork, *, user_id: int) -> str:
     """A password for one login, to be told to the person; every session ends."""
     user = _user(uow, user_id)
-    password = "-".join(secrets.token_hex(2) for _ in range(3))
+    password = _one_time_password()
     uow.touch()
     user.password_hash, user.must_change_password = hash_password(password), True
     end_sessions_of(uow, user_id)
@@ -92,8 +108,8 @@ def reset_password(uow: UnitOfWork, *, user_id: int) -> str:
 
 
 @service
-def change_password(uow: UnitOfWork, *, user_id: int, old: str, new: str, keep_session: str = "") -> None:
-    """The person's own change; the other sessions end. Raises Invalid when the old one is wrong or the new one poor."""
+def change_password(uow: UnitOfWork, *, user_id: int, old: str, new: str) -> None:
+    """The person's own change; every session ends. Raises Invalid when the old one is wrong or the new one poor."""
     user = _user(uow, user_id)
     if not verify(user.password_hash, old):
         raise Invalid("the old password is not right")
@@ -102,12 +118,15 @@ def change_password(uow: UnitOfWork, *, user_id: int, old: str, new: str, keep_s
         raise Invalid("the new password is the old one")
     uow.touch()
     user.password_hash, user.must_change_password = hash_password(new), False
-    end_sessions_of(uow, user_id, but=keep_session)
+    end_sessions_of(uow, user_id)
     uow.emit(Event("staff.password_changed", Ref("user", user_id)))
 
 
 @service
 def assign(uow: UnitOfWork, *, user_id: int, role_id: int, site_id: int) -> None:
+    if uow.session.get(Role, role_id) is None or uow.session.get(Site, site_id) is None:
+        raise NotFound("there is no such role or site")
+    _user(uow, user_id)
     if uow.session.get(RoleAssignment, (user_id, role_id, site_id)) is None:
         uow.add(RoleAssignment(user_id=user_id, role_id=role_id, site_id=site_id))
         uow.session.flush()
@@ -145,27 +164,65 @@ def seed_roles(uow: UnitOfWork) -> dict[str, int]:
 @service
 def log_in(uow: UnitOfWork, *, login: str, password: str, place: str) -> Login:
     """Checks a login and password from an address; each failure makes the next try wait longer, by account and by address."""
-    keys = (f"login:{login}", f"place:{place}")
+    login = normal_login(login)
+    keys = (f"login:{_key_of(login)}", f"place:{place}")
+    # Tries at one time count one after the other, or many at once would all be the first.
+    uow.lock(*keys)
     wait = max(_wait(uow, key) for key in keys)
     if wait > timedelta():
         return Login(wait=wait)
     user = uow.session.scalars(sa.select(User).where(User.login == login)).one_or_none()
     right = verify(user.password_hash if user else _NOBODY, password)
     if user is None or not right or not user.active:
-        for key in keys:
-            uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
-        uow.emit(Event("staff.login_refused", Ref("user", user.id if user else 0), facts={"login": login, "place": place}))
+        _count_failure(uow, user, keys)
         return Login()
+    # From here on it is known who acts.
+    uow.actor = Actor("user", user.id, user.name, place)
     if _HASHER.check_needs_rehash(user.password_hash):
+        uow.touch()
         user.password_hash = hash_password(password)
     uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == keys[0]))
-    uow.emit(Event("staff.logged_in", Ref("user", user.id), facts={"place": place}))
+    uow.emit(Event("staff.logged_in", Ref("user", user.id)))
     return Login(user_id=user.id)
 
 
+def _count_failure(uow: UnitOfWork, user: User | None, keys: tuple[str, ...]) -> None:
+    """What was typed as a login is kept only where it is one: it may have been the password."""
+    for key in keys:
+        uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
+    uow.emit(Event("staff.login_refused", Ref("user", user.id if user else 0), facts={"login": user.login if user else "unknown"}))
+
+
+def normal_login(login: str) -> str:
+    return login.strip().lower()
+
+
+def _key_of(login: str) -> str:
+    """A hash: whatever was typed, the table of failures holds no text of it."""
+    return hashlib.sha256(login.encode()).hexdigest()[:32]
+
+
 def check_password(uow: UnitOfWork, user_id: int, password: str) -> bool:
-    """Whether it is the person's password; for a signature."""
     return verify(_user(uow, user_id).password_hash, password)
+
+
+@service
+def check_again(uow: UnitOfWork, *, user_id: int, password: str) -> bool:
+    """Whether somebody who is logged in knows the password, for a signature; guessing slows down as at the login.
+
+    Raises NotAllowedNow while the pause after failures lasts.
+    """
+    key = f"login:again:{user_id}"
+    uow.lock(key)
+    wait = _wait(uow, key)
+    if wait > timedelta():
+        raise NotAllowedNow(f"too many wrong passwords: wait {int(wait.total_seconds()) + 1} s and try again")
+    if check_password(uow, user_id, password):
+        uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == key))
+        return True
+    uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
+    uow.emit(Event("staff.password_refused", Ref("user", user_id)))
+    return False
 
 
 def _wait(uow: UnitOfWork, key: str) -> timedelta:
@@ -195,6 +252,15 @@ def open_session(uow: UnitOfWork, *, user_id: int | None, place: str, site_id: i
     return token
 
 
+def renew_session(uow: UnitOfWork, token: str) -> str:
+    """The same session under a new token, after the password was given again; the old token is worth nothing any more."""
+    fresh = secrets.token_urlsafe(32)
+    uow.session.execute(
+        sa.update(WebSession).where(WebSession.token_hash == token_hash(token)).values(token_hash=token_hash(fresh), password_at=uow.now)
+    )
+    return fresh
+
+
 def live_session(row: WebSession | None, *, now: datetime, idle: timedelta, absolute: timedelta) -> bool:
     """Whether a session still counts."""
     return row is not None and now - row.last_used_at < idle and now - row.created_at < absolute
@@ -208,13 +274,26 @@ def log_out(uow: UnitOfWork, *, token: str) -> None:
         uow.emit(Event("staff.logged_out", Ref("user", row.user_id or 0)))
 
 
-def end_sessions_of(uow: UnitOfWork, user_id: int, but: str = "") -> None:
-    uow.session.execute(
-        sa.delete(WebSession).where(WebSession.user_id == user_id, WebSession.token_hash != (token_hash(but) if but else ""))
+@service
+def forget_stale(uow: UnitOfWork, *, absolute: timedelta) -> int:
+    """Removes what no longer counts: ended sessions, old failures and used form keys; returns how many rows."""
+    old = (
+        sa.delete(WebSession).where(WebSession.created_at < uow.now - absolute),
+        sa.delete(LoginFailure).where(LoginFailure.at < uow.now - FORGOTTEN_AFTER),
+        sa.delete(UsedKey).where(UsedKey.at < uow.now - absolute),
     )
+    return sum(cast("sa.CursorResult[Any]", uow.session.execute(statement)).rowcount for statement in old)
+
+
+def end_sessions_of(uow: UnitOfWork, user_id: int) -> None:
+    uow.session.execute(sa.delete(WebSession).where(WebSession.user_id == user_id))
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _one_time_password() -> str:
+    return "-".join(secrets.token_hex(3) for _ in range(3))
 
 
 def verify(stored: str, password: str) -> bool:

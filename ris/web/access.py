@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from flask import Flask, abort, current_app, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 from werkzeug.exceptions import NotFound
 
 from ris.audit import service as audit
 from ris.audit.model import Action, Outcome
+from ris.base.errors import Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import Actor
 from ris.program import Program
 from ris.staff.model import User
 from ris.staff.permission import Permission
 from ris.staff.queries import Rights, rights_of
+from ris.web.session import current_session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -93,7 +95,7 @@ def sites_for(permission: Permission) -> frozenset[int]:
 
 def not_here(permission: Permission, about: Ref | None = None) -> NotFound:
     """To be raised for what is at another site: it does not exist for this person, and the try is in the audit trail."""
-    _refused(permission, about or Ref("page", 0))
+    g.refused = (permission, about)
     return NotFound()
 
 
@@ -118,14 +120,26 @@ def guard(app: Flask, program: Program) -> None:
             return None
         if need is None:
             abort(404)
+        if current_session().is_unknown:
+            raise Unavailable("the database does not answer: try again")
         if not current_user.is_authenticated:
             return _log_in_first()
-        if person().must_change_password and request.endpoint not in ("account.password", "account.log_out"):
+        if person().must_change_password and request.endpoint not in _WITH_OLD_PASSWORD:
             return redirect(url_for("account.password"), 303)
         if need != SIGNED_IN and not may_anywhere(Permission(need)):
-            _refused(Permission(need), Ref("page", 0))
-            abort(404)
+            raise not_here(Permission(need))
         return None
+
+    @app.after_request
+    def record_refusal(response: Response) -> Response:
+        """Whatever a view answered with 404: the try is in the audit trail, whether the thing is elsewhere or nowhere."""
+        is_of_a_view = request.endpoint is not None and needed(app, request.endpoint) != PUBLIC
+        if response.status_code == NotFound.code and is_of_a_view and current_user.is_authenticated:
+            _record_refusal(*g.get("refused", (None, None)))
+        return response
+
+
+_WITH_OLD_PASSWORD = ("account.password", "account.change_password", "account.log_out", "account.stay")
 
 
 def _log_in_first() -> ResponseReturnValue:
@@ -134,7 +148,15 @@ def _log_in_first() -> ResponseReturnValue:
     return redirect(url_for("account.log_in", next=request.full_path.rstrip("?")), 303)
 
 
-def _refused(permission: Permission, about: Ref) -> None:
+def _record_refusal(permission: Permission | None, about: Ref | None) -> None:
+    """Names the page and what it was asked for; an address as it was typed may hold anything and is not kept."""
     program: Any = current_app.extensions["ris"]
+    detail = {"needs": permission.value} if permission else {}
     with program.uow(person().actor) as uow:
-        audit.entry(uow, Action.read, str(request.endpoint), about, outcome=Outcome.refused, detail={"needs": permission.value})
+        audit.entry(uow, Action.read, str(request.endpoint), about or _asked_for(), outcome=Outcome.refused, detail=detail)
+
+
+def _asked_for() -> Ref:
+    """The thing that the address names by its key: `/exams/<int:procedure_id>/cancel` is about a procedure."""
+    keys = [(name.removesuffix("_id"), value) for name, value in (request.view_args or {}).items() if isinstance(value, int)]
+    return Ref(*keys[-1]) if keys else Ref("page", 0)

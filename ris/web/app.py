@@ -5,9 +5,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, g, jsonify, render_template, request, url_for
+from flask import Flask, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -60,6 +61,16 @@ def _errors(app: Flask) -> None:
     def refused(error: RisError) -> ResponseReturnValue:
         return _refusal(error.http_status, error.message)
 
+    @app.errorhandler(OperationalError)
+    def away(error: OperationalError) -> ResponseReturnValue:
+        log.error("the database does not answer at %s: %s", request.endpoint, type(error.orig).__name__)
+        return _refusal(503, "The database does not answer now. Nothing was changed; please try again.")
+
+    @app.errorhandler(IntegrityError)
+    def twice(error: IntegrityError) -> ResponseReturnValue:
+        """Of two clicks at one time the second is led where the first went."""
+        return page.used_before() or unforeseen(error)
+
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:
         return _refusal(error.code or 500, error.description or error.name)
@@ -97,14 +108,10 @@ def _templates(app: Flask, program: Program) -> None:
             "sites": _sites(),
             "working_site": g.get("chosen_site"),
             "form_key": page.form_key,
-            "search_url": url_for("search.index") if _may_search(app) else "",
+            "search_url": url_for("search.index") if access.may_anywhere(Permission.PATIENT_READ) else "",
             "idle_seconds": program.settings.web.idle_minutes * 60,
             "Priority": Priority,
         }
-
-
-def _may_search(app: Flask) -> bool:
-    return "search.index" in app.view_functions and access.may_anywhere(Permission.PATIENT_READ)
 
 
 def _navigation() -> list[tuple[str, str, str]]:
@@ -114,7 +121,7 @@ def _navigation() -> list[tuple[str, str, str]]:
     return [
         (item.label, url_for(item.endpoint, **item.values), item.endpoint)
         for item in NAVIGATION
-        if item.endpoint in current_app.view_functions and (item.permission is None or access.may_anywhere(item.permission))
+        if item.permission is None or access.may_anywhere(item.permission)
     ]
 
 

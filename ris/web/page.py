@@ -21,8 +21,9 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
 from ris.program import Program
 from ris.staff import service as staff
-from ris.staff.model import UsedKey, User
+from ris.staff.model import UsedKey
 from ris.web.access import Person, person
+from ris.web.session import sessions
 
 
 def program() -> Program:
@@ -71,10 +72,12 @@ def _entry(action: Action, what: str, about: Ref, **facts: Any) -> None:
 
 
 def check_password(password: str) -> bool:
-    """Whether it is the password of who is logged in."""
-    with program().read() as session:
-        user = session.get_one(User, person().id)
-        return staff.verify(user.password_hash, password)
+    """Whether it is the password of who is logged in; the session then goes on under a fresh token. Raises NotAllowedNow."""
+    with changing() as uow:
+        is_right = staff.check_again(uow, user_id=person().id, password=password)
+        if is_right:
+            sessions().step_up(uow)
+    return is_right
 
 
 # ── one-use keys ─────────────────────────────────────────────────────────────────────────────────────────────────────

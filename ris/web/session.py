@@ -4,10 +4,12 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask, Request, Response, current_app, g, request
 from flask import session as session_of_request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy.exc import OperationalError
 
 from ris.base.uow import UnitOfWork
 from ris.program import Program
@@ -26,6 +28,8 @@ class BrowserSession(dict[str, Any], SessionMixin):
         super().__init__()
         self.token = token
         self.row = row
+        self.is_unknown = False
+        """Whether nobody can say who this is, because the database does not answer."""
         if row is not None:
             self["csrf_token"] = row.csrf_secret
             if row.user_id is not None:
@@ -46,7 +50,11 @@ class DatabaseSessions(SessionInterface):
         self._signer = URLSafeSerializer(web.secret_key.get_secret_value(), salt="said")
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
-        session = self._load(request)
+        try:
+            session = self._load(request)
+        except OperationalError:
+            session = BrowserSession()
+            session.is_unknown = True
         said = request.cookies.get(self.flash_cookie)
         if said:
             with suppress(BadSignature):
@@ -77,15 +85,16 @@ class DatabaseSessions(SessionInterface):
             self._touch(row)
         return BrowserSession(token, row)
 
-    def begin(self, uow: UnitOfWork, user_id: int | None) -> str:
+    def begin(self, uow: UnitOfWork, user_id: int) -> None:
         """A fresh token, also for somebody who had one: what was known before the login is worth nothing after it."""
         old = current_session()
-        if old.row is not None:
-            uow.session.delete(uow.session.merge(old.row))
-            uow.session.flush()
-        token = staff.open_session(uow, user_id=user_id, place=request.remote_addr or "")
-        g.new_session_token = token
-        return token
+        site_id = old.row.site_id if old.row is not None and old.row.user_id == user_id else None
+        uow.session.execute(sa.delete(WebSession).where(WebSession.token_hash == staff.token_hash(old.token)))
+        g.new_session_token = staff.open_session(uow, user_id=user_id, place=request.remote_addr or "", site_id=site_id)
+
+    def step_up(self, uow: UnitOfWork) -> None:
+        """The password was given again: the session goes on under a fresh token, with its form tokens and its age."""
+        g.new_session_token = staff.renew_session(uow, g.get("new_session_token") or current_session().token)
 
     def end(self) -> None:
         g.new_session_token = ""

@@ -3,21 +3,27 @@
 from flask import Blueprint
 
 from ris.web.pages.account.views import bp as account
+from ris.web.pages.audit.views import bp as audit
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.schedule.views import bp as schedule
+from ris.web.pages.search.views import bp as search
 from ris.web.pages.tasks.views import bp as tasks
+from ris.web.pages.users.views import bp as users
 from ris.web.pages.worklist.views import bp as worklist
 
 PAGES: tuple[Blueprint, ...] = (
     account,
+    audit,
     exam,
     interfaces,
     patient,
     report,
     schedule,
+    search,
     tasks,
+    users,
     worklist,
 )

@@ -35,6 +35,11 @@
     sheet.showModal();
   }
 
+  // WCAG 2.1.4: keys of a single letter can be switched off, for people whose speech or hand types them by chance.
+  const off = document.getElementById("keys-off");
+  off.checked = localStorage.getItem("keys") === "off";
+  off.addEventListener("change", () => localStorage.setItem("keys", off.checked ? "off" : "on"));
+
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       if (!palette) return;
@@ -50,6 +55,7 @@
       return;
     }
     if (typing(event.target) || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
+    if (off.checked && event.key.length === 1 && event.key !== "?") return;
     const row = document.activeElement?.closest("tr[tabindex]");
     if (row && event.key === "Enter" && event.target === row) return row.querySelector("a[data-row-open], a")?.click();
     if (row && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
@@ -80,16 +86,26 @@
   const input = document.getElementById("palette-q");
   const results = document.getElementById("palette-results");
   let asked = 0;
+  const TYPING_MS = 200;
 
   function openPalette() {
+    if (palette.open) return;
     palette.showModal();
     input.select();
   }
 
-  document.querySelector("[data-palette-open]")?.addEventListener("click", openPalette);
+  document.querySelector("[data-palette-open]").addEventListener("click", (event) => {
+    event.preventDefault();
+    openPalette();
+  });
 
-  input.addEventListener("input", async () => {
+  // Each search is an entry in the audit trail: one for a word, not one for a letter.
+  input.addEventListener("input", () => {
     const mine = ++asked;
+    setTimeout(() => mine === asked && ask(mine), TYPING_MS);
+  });
+
+  async function ask(mine) {
     if (input.value.trim().length < 2) return results.replaceChildren();
     const answer = await fetch(`${palette.dataset.searchUrl}?q=${encodeURIComponent(input.value)}`, { headers: { Accept: "application/json" } });
     if (!answer.ok || mine !== asked) return;
@@ -98,11 +114,14 @@
       const item = document.createElement("li");
       const link = document.createElement("a");
       link.href = hit.address;
-      link.textContent = hit.text;
+      const note = document.createElement("span");
+      note.className = "note";
+      note.textContent = hit.note;
+      link.append(hit.text, note);
       item.append(link);
       return item;
     }));
-  });
+  }
 
   palette.addEventListener("keydown", (event) => {
     const links = [...results.querySelectorAll("a")];

@@ -8,13 +8,22 @@
     event.detail.ctx.request.headers["X-CSRFToken"] = token;
   });
 
-  document.querySelector("[data-theme-toggle]").addEventListener("click", () => {
-    const root = document.documentElement;
-    const theme = root.dataset.bsTheme === "dark" ? "light" : "dark";
-    root.dataset.bsTheme = theme;
-    root.classList.toggle("ec-dark", theme === "dark");
-    localStorage.setItem("theme", theme);
+  const themeButton = document.querySelector("[data-theme-toggle]");
+  const THEMES = { auto: ["◐", "as the system"], light: ["○", "light"], dark: ["●", "dark"] };
+
+  function showTheme() {
+    const [sign, words] = THEMES[window.risTheme.chosen()];
+    themeButton.textContent = sign;
+    themeButton.title = `Colours: ${words}`;
+    themeButton.setAttribute("aria-label", themeButton.title);
+  }
+
+  themeButton.addEventListener("click", () => {
+    const all = Object.keys(THEMES);
+    window.risTheme.choose(all[(all.indexOf(window.risTheme.chosen()) + 1) % all.length]);
+    showTheme();
   });
+  showTheme();
 
   document.querySelectorAll("[data-submit-on-change]").forEach((form) => form.addEventListener("change", () => form.requestSubmit()));
 

@@ -21,6 +21,9 @@ from ris.web.session import current_session, sessions
 bp = Blueprint("account", __name__, template_folder="templates")
 log = logging.getLogger(__name__)
 
+_LONGEST = 1000
+"""Nobody's login or password is longer; hashing more would only cost time."""
+
 
 @bp.get("/")
 @signed_in
@@ -44,9 +47,9 @@ def log_in() -> ResponseReturnValue:
 @csrf.exempt  # nobody has a session yet; the origin of the request is checked for every POST
 @public
 def check_login() -> ResponseReturnValue:
-    login, password = request.form.get("login", "").strip(), request.form.get("password", "")
+    login, password = request.form.get("login", "")[:_LONGEST], request.form.get("password", "")[:_LONGEST]
     place = request.remote_addr or ""
-    with program().uow(Actor("user", 0, login or "nobody", place)) as uow:
+    with program().uow(Actor("user", 0, "nobody", place)) as uow:
         outcome = service.log_in(uow, login=login, password=password, place=place)
         if outcome.user_id is not None:
             sessions().begin(uow, outcome.user_id)
@@ -83,9 +86,8 @@ def change_password() -> ResponseReturnValue:
         if new != request.form.get("again", ""):
             raise Invalid("the new password was not repeated the same")
         with changing() as uow:
-            service.change_password(
-                uow, user_id=person().id, old=request.form.get("old", ""), new=new, keep_session=current_session().token
-            )
+            service.change_password(uow, user_id=person().id, old=request.form.get("old", "")[:_LONGEST], new=new)
+            sessions().begin(uow, person().id)
     except Invalid as error:
         return render_template("account/password.html", refused=error.message), error.http_status
     flash("Your password is changed; your other sessions are ended.")
@@ -116,7 +118,11 @@ def stay() -> ResponseReturnValue:
 @public
 def csp() -> ResponseReturnValue:
     """The browser reports what our policy stopped: a fault of ours, or an attack."""
-    log.error("content policy: %s", request.get_data(as_text=True)[:500])
+    report = request.get_json(force=True, silent=True)
+    told = report.get("csp-report", {}) if isinstance(report, dict) else {}
+    directive, blocked = (str(told.get(name, ""))[:100] for name in ("effective-directive", "blocked-uri"))
+    # The address of the page may hold what somebody searched for, so it stays out of the log.
+    log.error("content policy: %r refused %r", directive, urlsplit(blocked).netloc or blocked.partition(":")[0])
     return Response(status=204)
 
 

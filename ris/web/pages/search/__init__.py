@@ -1,0 +1,1 @@
+"""Finding a patient or an exam from anywhere."""

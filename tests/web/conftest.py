@@ -1,0 +1,41 @@
+"""The pages over a test hospital with a clock that stands still; SQLite only, the domain below is tested on both engines."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from ris.bootstrap import Ris
+from ris.settings import Settings
+from ris.web.app import create_app
+from tests.web.visitor import Clock, Visitor
+
+
+@pytest.fixture
+def engine_name() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ris(settings: Settings, clock: Clock) -> Iterator[Ris]:
+    ris = Ris(settings, clock=clock)
+    yield ris
+    ris.close()
+
+
+@pytest.fixture
+def app(ris: Ris) -> Flask:
+    app = create_app(ris)
+    app.testing = False
+    return app
+
+
+@pytest.fixture
+def visitor(app: Flask, ris: Ris) -> Callable[[], Visitor]:
+    """Makes people before the pages, each with cookies of their own."""
+    return lambda: Visitor(app, ris)

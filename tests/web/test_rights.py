@@ -1,0 +1,221 @@
+"""Every route, every role, at the own site and at another: what is not granted is a 404 and an entry in the trail."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from werkzeug.routing import Rule
+
+from ris.audit.model import AuditEntry, Outcome
+from ris.base.ref import Ref
+from ris.bootstrap import Ris
+from ris.scheduling import service as scheduling
+from ris.scheduling.model import ScheduledProcedureStep
+from ris.staff import service as staff
+from ris.staff.model import Role
+from ris.staff.permission import ROLES, Permission
+from ris.task import service as tasks
+from ris.web.access import PUBLIC, SIGNED_IN, needed
+from tests.factories.hospital import Hospital, build_hospital
+from tests.factories.orders import MONDAY, make_order
+from tests.web.visitor import Visitor
+
+P = Permission
+ROUTES: dict[str, P | str] = {
+    "account.change_password": SIGNED_IN,
+    "account.check_login": PUBLIC,
+    "account.choose_site": SIGNED_IN,
+    "account.csp": PUBLIC,
+    "account.home": SIGNED_IN,
+    "account.log_in": PUBLIC,
+    "account.log_out": SIGNED_IN,
+    "account.password": SIGNED_IN,
+    "account.stay": SIGNED_IN,
+    "audit.export": P.AUDIT_READ,
+    "audit.index": P.AUDIT_READ,
+    "exam.cancel": P.ORDER_CANCEL,
+    "exam.show": P.EXAM_READ,
+    "interfaces.decide": P.INTERFACE_MANAGE,
+    "interfaces.hold": P.INTERFACE_MANAGE,
+    "interfaces.index": P.INTERFACE_READ,
+    "interfaces.message": P.INTERFACE_READ,
+    "interfaces.release": P.INTERFACE_MANAGE,
+    "patient.show": P.PATIENT_READ,
+    "patient.undo_merge": P.PATIENT_MERGE,
+    "report.addend": P.REPORT_ADDEND,
+    "report.claim": P.REPORT_SIGN,
+    "report.release": P.REPORT_SIGN,
+    "report.save": P.REPORT_SIGN,
+    "report.show": P.REPORT_READ,
+    "report.sign": P.REPORT_SIGN,
+    "schedule.book": P.SCHEDULE_BOOK,
+    "schedule.cancel": P.SCHEDULE_BOOK,
+    "schedule.day": P.SCHEDULE_READ,
+    "schedule.events": P.SCHEDULE_READ,
+    "schedule.move": P.SCHEDULE_BOOK,
+    "schedule.plan": P.SCHEDULE_BOOK,
+    "schedule.show": P.SCHEDULE_READ,
+    "search.index": P.PATIENT_READ,
+    "static": PUBLIC,
+    "tasks.close": P.TASK_CLOSE,
+    "tasks.index": P.TASK_READ,
+    "tasks.map_code_of": P.INTERFACE_MANAGE,
+    "users.add": P.USER_MANAGE,
+    "users.assign": P.USER_MANAGE,
+    "users.index": P.USER_MANAGE,
+    "users.reset": P.USER_MANAGE,
+    "users.revoke": P.USER_MANAGE,
+    "users.set_active": P.USER_MANAGE,
+    "users.show": P.USER_MANAGE,
+    "worklist.act": SIGNED_IN,
+    "worklist.ask": SIGNED_IN,
+    "worklist.show": SIGNED_IN,
+}
+"""What each page needs, said a second time: a page that is not here, or that changed its mind, fails."""
+
+WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "reading": P.REPORT_SIGN}
+DEEDS = {"arrivals": "arrive", "technologist": "start", "reading": "read"}
+FORMS = {"users.assign", "users.revoke"}
+"""Whose site is in the form, not in the address."""
+AT_A_SITE = {"procedure_id", "step_id", "task_id", "user_id"}
+"""What belongs to one site. Patients, messages and destinations belong to the whole hospital."""
+NOT_THERE = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    ris: Ris
+    app: Flask
+    ids: dict[str, dict[str, int]]
+    """Site code to the name of a route's variable to a thing of that site."""
+    site_ids: dict[str, int]
+    role_id: int
+    people: dict[str, int]
+    """Role to a user who has it at WEST only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    endpoint: str
+    method: str
+    values: dict[str, Any]
+    need: P | str
+    is_at_a_site: bool
+
+
+@pytest.fixture
+def house(ris: Ris, app: Flask) -> House:
+    hospital = build_hospital(ris)
+    exams = {"MAIN": _booked(ris, hospital, "MAIN", "CTHEAD", "CT1"), "WEST": _booked(ris, hospital, "WEST", "USABD", "US1")}
+    people = {role: _person(ris, f"{role}-west", role, hospital.sites["WEST"]) for role in ROLES}
+    others = {
+        "MAIN": _person(ris, "other-main", "billing", hospital.sites["MAIN"]),
+        "WEST": _person(ris, "other-west", "billing", hospital.sites["WEST"]),
+    }
+    ids = {site: _things(ris, hospital, site, exams[site], others[site]) for site in exams}
+    with ris.read() as session:
+        role_id = session.scalars(sa.select(Role.id).where(Role.code == "billing")).one()
+    return House(ris, app, ids, hospital.sites, role_id, people)
+
+
+def _booked(ris: Ris, hospital: Hospital, site: str, code: str, room: str) -> int:
+    """Noon in New York is nine o'clock in Los Angeles: the rooms of both sites are open."""
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        procedure_id = make_order(uow, hospital, code, site=site).procedures[0].id
+        uow.session.flush()
+        scheduling.book(uow, procedure_id=procedure_id, room_id=hospital.rooms[room], starts_at=MONDAY + timedelta(hours=2))
+        return procedure_id
+
+
+def _person(ris: Ris, login: str, role: str, site_id: int) -> int:
+    with ris.uow() as uow:
+        user = staff.add_user(uow, login=login, family="Fern", given="Test", password="rain upon a tin roof")
+        role_id = uow.session.scalars(sa.select(Role.id).where(Role.code == role)).one()
+        staff.assign(uow, user_id=user.id, role_id=role_id, site_id=site_id)
+        return user.id
+
+
+def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id: int) -> dict[str, int]:
+    with ris.uow() as uow:
+        step_id = uow.session.scalars(sa.select(ScheduledProcedureStep.id).where(ScheduledProcedureStep.procedure_id == procedure_id)).one()
+        facts = {"partner_id": hospital.partner_id, "code": "XYZ"}
+        task = tasks.open(uow, "map_procedure", Ref("procedure", procedure_id), "A test", site_id=hospital.sites[site], facts=facts)
+        return {"procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id}
+
+
+def cases(app: Flask) -> Iterator[Case]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield from _cases(rule, method)
+
+
+def _cases(rule: Rule, method: str) -> Iterator[Case]:
+    need = ROUTES[rule.endpoint]
+    is_at_a_site = bool(rule.arguments & AT_A_SITE)
+    if not rule.endpoint.startswith("worklist."):
+        yield Case(rule.endpoint, method, dict.fromkeys(rule.arguments, NOT_THERE), need, is_at_a_site)
+        return
+    for name, permission in WORKLISTS.items():
+        values: dict[str, Any] = {**dict.fromkeys(rule.arguments, NOT_THERE), "name": name}
+        if "deed_name" in rule.arguments:
+            values["deed_name"] = DEEDS[name]
+        yield Case(rule.endpoint, method, values, permission, is_at_a_site)
+
+
+def test_every_route_says_who_may_use_it(app: Flask) -> None:
+    assert {rule.endpoint: needed(app, rule.endpoint) for rule in app.url_map.iter_rules()} == ROUTES
+
+
+def test_a_view_without_a_permission_is_closed_to_everybody(app: Flask, ris: Ris, visitor: Callable[[], Visitor]) -> None:
+    hospital = build_hospital(ris)
+    app.add_url_rule("/forgotten", "forgotten", lambda: "open")
+    someone = visitor()
+    someone.enter(hospital.users["administrator"])
+    assert someone.get("/forgotten").status_code == 404
+
+
+def test_every_route_for_every_role_at_the_own_site_and_at_another(house: House, visitor: Callable[[], Visitor]) -> None:
+    wrong = []
+    for case, (role, user_id) in itertools.product(cases(house.app), house.people.items()):
+        if case.endpoint == "static":
+            continue
+        for where in ("WEST", "MAIN") if case.is_at_a_site else ("WEST",):
+            someone = visitor()
+            someone.enter(user_id)
+            before = refusals(house.ris, user_id)
+            status = ask(house, someone, case, where)
+            recorded = refusals(house.ris, user_id) - before
+            if problem := judged(case, role, where, status, recorded):
+                wrong.append(f"{case.method} {case.endpoint} {case.values.get('name', '')} as {role} at {where}: {problem}")
+    assert wrong == []
+
+
+def judged(case: Case, role: str, where: str, status: int, recorded: int) -> str:
+    if case.need == PUBLIC:
+        return f"{status}" if status >= 500 or recorded else ""
+    is_granted = case.need == SIGNED_IN or case.need in ROLES[role][1]
+    if not is_granted or (case.is_at_a_site and where == "MAIN"):
+        return "" if (status, recorded) == (404, 1) else f"{status} and {recorded} refusals in the trail, not 404 and one"
+    if status >= 500:
+        return f"{status}"
+    is_nowhere = NOT_THERE in case.values.values() and not case.is_at_a_site
+    return "" if status not in (401, 403, 404) or is_nowhere else f"{status} for somebody who may"
+
+
+def ask(house: House, someone: Visitor, case: Case, where: str) -> int:
+    values = {name: house.ids[where].get(name, value) if value == NOT_THERE else value for name, value in case.values.items()}
+    with house.app.test_request_context():
+        path = house.app.url_for(case.endpoint, **values)
+    fields = {"role_id": house.role_id, "site_id": house.site_ids[where]} if case.endpoint in FORMS else {}
+    return (someone.get(path) if case.method == "GET" else someone.post(path, **fields)).status_code
+
+
+def refusals(ris: Ris, user_id: int) -> int:
+    wanted = sa.select(sa.func.count()).where(AuditEntry.actor_id == user_id, AuditEntry.outcome == Outcome.refused)
+    with ris.read() as session:
+        return session.scalars(wanted).one()
