@@ -147,7 +147,7 @@ def attempts(ris: Ris, delivery_id: int) -> list[str]:
         return list(session.scalars(sa.select(Attempt.answer).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id)))
 
 
-def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Waits for what another thread or process brings about."""
     ticks = threading.Event()
     for _ in range(int(timeout_s / 0.02)):
@@ -157,7 +157,7 @@ def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
     raise AssertionError("it did not come about in time")
 
 
-def until_state(ris: Ris, delivery_id: int, state: DeliveryState, timeout_s: float = 10.0) -> None:
+def until_state(ris: Ris, delivery_id: int, state: DeliveryState, timeout_s: float = 30.0) -> None:
     until(lambda: delivery(ris, delivery_id).state is state, timeout_s)
 
 
