@@ -151,6 +151,7 @@ def _show(found: AppointmentDetail, refused: str = "") -> str:
 
 def _panel(template: str, **context: Any) -> str:
     """The whole page, or only its panel for the dialog of the day."""
+    context["when"] = lambda moment, zone: f"{local(moment, zone):%a %d %b %H:%M}"
     return render_block(template, "panel", **context) if "X-Panel" in request.headers else render_template(template, **context)
 
 

@@ -1,0 +1,65 @@
+"""The pages of a test hospital on a real port, and people who are logged in to them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import waitress
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from ris.bootstrap import Ris
+from ris.settings import Settings
+from ris.web.app import create_app
+from tests.factories.hospital import PASSWORD
+
+SHOTS = Path(__file__).parents[2] / "test-output"
+DAY = "2026-11-30"
+NOW = datetime(2026, 11, 30, 14, tzinfo=UTC)
+"""09:00 by the clock of MAIN, on a Monday."""
+
+
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def ris_at(settings: Settings, clock: Clock) -> Ris:
+    return Ris(settings, clock=clock)
+
+
+@contextmanager
+def served(ris: Ris) -> Iterator[str]:
+    """The address of the pages."""
+    server = waitress.create_server(create_app(ris), host="127.0.0.1", port=0, threads=4)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        server.close()
+        thread.join(10)
+
+
+def context_of(browser: Browser, scheme: str = "light", **options: object) -> BrowserContext:
+    context = browser.new_context(viewport={"width": 1600, "height": 950}, timezone_id="America/New_York", color_scheme=scheme, **options)
+    context.set_default_timeout(8000)
+    return context
+
+
+def log_in(page: Page, address: str, login: str, path: str = "/") -> None:
+    page.goto(f"{address}/login?next={path}")
+    page.get_by_label("Login").fill(login)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def shoot(page: Page, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
