@@ -8,7 +8,7 @@ from typing import cast
 
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from ris.base.errors import Conflict, Forbidden, Invalid, Location, RisError, Unavailable, Unsupported
+from ris.base.errors import Conflict, Location, RisError, Unavailable, Unsupported
 from ris.base.ids import new_id
 from ris.base.uow import RETRIED, Actor, UnitOfWork
 from ris.catalog.queries import first_site, procedures_for
@@ -17,9 +17,10 @@ from ris.hl7.charset import decode
 from ris.hl7.er7 import Message
 from ris.hl7.inbound import READERS, fields, orm
 from ris.hl7.inbound.reading import Reading
+from ris.hl7.refusal import CommitUnknown, Fault, RefusedAfterChange, Rejected, described
 from ris.journal import service as journal
 from ris.journal.model import Direction, MessageState
-from ris.journal.queries import Key, stored_answers
+from ris.journal.queries import Key, stored_answers, used_control_ids
 from ris.journal.service import Entry
 from ris.order.model import Order
 from ris.order.service import placer_key
@@ -167,14 +168,14 @@ class Intake:
         if header is None or one.message is None:
             return
         if not header.control_id:
-            raise _Rejected("the message has no control id", error_code="101", location=Location("MSH", 1, 10))
+            raise Rejected("the message has no control id", error_code="101", location=Location("MSH", 1, 10))
         if self._partners is None:
             raise Unavailable("the database is not available: send it again later")
         if one.partner is None:
-            raise _Rejected("the sender is not known here", error_code="103", location=Location("MSH", 1, 3))
+            raise Rejected("the sender is not known here", error_code="103", location=Location("MSH", 1, 3))
         production = not self.program.settings.is_demo
         if production and header.processing_id[:1] in ("T", "D") and not policy(dict(one.partner.policies), "accept_test_messages"):
-            raise _Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
+            raise Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
         if (header.message_code, header.trigger_event) not in READERS:
             known = header.message_code in {code for code, _ in READERS}
             raise Unsupported("this kind of message is not read here", error_code="201" if known else "200", location=Location("MSH", 1, 9))
@@ -185,7 +186,7 @@ class Intake:
         """The whole group at once; when that fails, each of it alone, from the start."""
         try:
             self._in_transaction(group)
-        except _CommitUnknown:
+        except CommitUnknown:
             self._look_up(group)
         except Exception as error:  # noqa: BLE001 (every message is owed an answer)
             if len(group) == 1:
@@ -214,7 +215,8 @@ class Intake:
                 self._prefetch(uow, group)
                 codes = self._procedures(uow, group)
                 stored = stored_answers(uow.session, {one.key for one in incoming if one.key})
-                answers.extend(self._one(uow, one, codes, stored) for one in incoming)
+                used = self._used_control_ids(uow, incoming)
+                answers.extend(self._one(uow, one, codes, stored, used) for one in incoming)
                 uow.flush()
                 _commit(uow)
         finally:
@@ -239,7 +241,19 @@ class Intake:
         ids = {one.partner.id for one in group.incoming if one.partner}
         return {partner_id: procedures_for(uow.session, partner_id, group.codes) for partner_id in ids} if group.codes else {}
 
-    def _one(self, uow: UnitOfWork, one: Incoming, codes: dict[int, dict[str, int]], stored: dict[Key, tuple[str, bytes]]) -> bytes:
+    def _used_control_ids(self, uow: UnitOfWork, incoming: Sequence[Incoming]) -> set[tuple[int, str]]:
+        """Of the partners alone with whom it is agreed that each is used once."""
+        strict = {one.partner.id for one in incoming if one.partner and policy(dict(one.partner.policies), "control_id_reuse") == "refuse"}
+        return used_control_ids(uow.session, strict, {one.control_id for one in incoming})
+
+    def _one(
+        self,
+        uow: UnitOfWork,
+        one: Incoming,
+        codes: dict[int, dict[str, int]],
+        stored: dict[Key, tuple[str, bytes]],
+        used: set[tuple[int, str]],
+    ) -> bytes:
         entry = self._entry(uow, one)
         if one.key in stored:
             code, answer = stored[one.key]
@@ -249,6 +263,9 @@ class Intake:
             return self._refuse(uow, one, entry, one.refusal)
         if one.message is None or one.partner is None or one.header is None:
             raise TypeError("a message without a refusal has been read")
+        if (one.partner.id, one.control_id) in used:
+            again = Rejected("this control id was used for another message", error_code="205", location=Location("MSH", 1, 10))
+            return self._refuse(uow, one, entry, again)
         site_id = self._site(uow, one.partner)
         reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, codes.get(one.partner.id, {}))
         changes = uow.changes
@@ -258,7 +275,7 @@ class Intake:
             READERS[one.header.message_code, one.header.trigger_event](uow, reading)
         except RisError as error:
             if uow.changes != changes:
-                raise _RefusedAfterChange(error, reading) from error
+                raise RefusedAfterChange(error, reading) from error
             return self._refuse(uow, one, entry, error, reading)
         finally:
             uow.message_id = None
@@ -274,7 +291,7 @@ class Intake:
     def _refuse(self, uow: UnitOfWork, one: Incoming, entry: Entry, error: RisError, reading: Reading | None = None) -> bytes:
         answer = self._build(one.header, error)
         touched = reading.touched if reading else ()
-        journal.record(uow, entry, MessageState.refused, ack_code=error.ack_code, answer=answer, error=_described(error), touched=touched)
+        journal.record(uow, entry, MessageState.refused, ack_code=error.ack_code, answer=answer, error=described(error), touched=touched)
         for kind, about, reason, site_id in reading.refusal_tasks if reading else ():
             task.open(uow, kind, about, reason, site_id=site_id)
         return answer
@@ -282,7 +299,7 @@ class Intake:
     def _failed(self, one: Incoming, error: Exception) -> None:
         """A message that could not be applied alone: it changes nothing, and says why, in the journal too if that can be."""
         reading = None
-        if isinstance(error, _RefusedAfterChange):
+        if isinstance(error, RefusedAfterChange):
             refusal, reading = error.refusal, error.reading
         elif isinstance(error, OperationalError):
             refusal = Unavailable("it could not be stored: send it again later")
@@ -290,9 +307,7 @@ class Intake:
             # Only the kind of the fault: its text may quote the message.
             log.error("message %s from %s cannot be applied: %s", one.control_id, one.place, type(error).__name__, exc_info=error)
             refusal = (
-                Conflict("it could not be applied: a fault of ours, or of a value in it")
-                if isinstance(error, SQLAlchemyError)
-                else _Fault()
+                Conflict("it could not be applied: a fault of ours, or of a value in it") if isinstance(error, SQLAlchemyError) else Fault()
             )
         one.refusal = refusal
         one.answer = self._build(one.header, refusal)
@@ -338,40 +353,12 @@ class Intake:
         )  # fmt: skip
 
 
-class _Rejected(Forbidden):
-    """The header is not acceptable: AR, whatever the content."""
-
-
-class _Fault(Invalid):
-    """A fault of the program: the sender may try again after it was mended."""
-
-    error_code = "207"
-
-    def __init__(self) -> None:
-        super().__init__("it could not be applied here: a person looks at it")
-
-
-class _RefusedAfterChange(Exception):
-    """A refusal that came when something had been changed already: the group must not be committed with it."""
-
-    def __init__(self, refusal: RisError, reading: Reading) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-        self.reading = reading
-        # What it touched is rolled back with it.
-        reading.touched.clear()
-
-
-class _CommitUnknown(Exception):
-    """The connection was lost while COMMIT was under way."""
-
-
 def _commit(uow: UnitOfWork) -> None:
     try:
         uow.commit()
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise _CommitUnknown from error
+            raise CommitUnknown from error
         raise
 
 
@@ -388,11 +375,3 @@ def _runs(incoming: Iterable[Incoming]) -> Iterable[list[Incoming]]:
             run.append(one)
     if run:
         yield run
-
-
-def _described(error: RisError) -> str:
-    place = ""
-    if error.location:
-        parts = (error.location.segment, error.location.sequence, error.location.field)
-        place = " at " + "^".join(str(part) for part in parts if part is not None)
-    return f"{error.error_code}{place}: {error.message}"

@@ -41,6 +41,21 @@ def stored_answers(session: Session, keys: Collection[Key]) -> dict[Key, tuple[s
     return {(partner_id, control_id, digest): (code, answer) for partner_id, control_id, digest, code, answer in rows if partner_id}
 
 
+def used_control_ids(session: Session, partner_ids: Collection[int], control_ids: Collection[str]) -> set[tuple[int, str]]:
+    """Partner and MSH-10 of the messages that were applied before, whatever their bytes."""
+    if not partner_ids:
+        return set()
+    rows = session.execute(
+        sa.select(Message.partner_id, Message.control_id)
+        .distinct()
+        .where(
+            Message.partner_id.in_(partner_ids), Message.control_id.in_(control_ids),
+            Message.state == MessageState.applied, Message.direction == Direction.inbound,
+        )
+    )  # fmt: skip
+    return {(partner_id, control_id) for partner_id, control_id in rows if partner_id}
+
+
 def messages(session: Session, *, q: str = "", before: int | None = None, limit: int = 100) -> list[MessageRow]:
     """Newest first; `q` is the beginning of a control id or a message type; `before` an id to page on from."""
     wanted = sa.select(

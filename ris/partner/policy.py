@@ -14,7 +14,7 @@ MEANING = {
     "change_of_unknown_order": "What ORC-1 XO does for an order that we do not know: place or refuse.",
     "missing_placer_number": "What an order without placer and filler number does: refuse, or place.",
     "accept_test_messages": "Whether MSH-11 T and D are applied in production.",
-    "control_id_reuse": "What the same MSH-10 with other bytes does: accept (and say so) or refuse.",
+    "control_id_reuse": "What an MSH-10 that was applied before does with other bytes: accept or refuse.",
 }
 
 

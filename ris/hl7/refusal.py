@@ -1,0 +1,40 @@
+"""What becomes of a message that is not applied: refused before a change or after one, at fault, or of unknown end."""
+
+from ris.base.errors import Forbidden, Invalid, RisError
+from ris.hl7.inbound.reading import Reading
+
+
+class Rejected(Forbidden):
+    """The header is not acceptable: AR, whatever the content."""
+
+
+class Fault(Invalid):
+    """A fault of the program: the sender may try again after it was mended."""
+
+    error_code = "207"
+
+    def __init__(self) -> None:
+        super().__init__("it could not be applied here: a person looks at it")
+
+
+class RefusedAfterChange(Exception):
+    """A refusal that came when something had been changed already: the group must not be committed with it."""
+
+    def __init__(self, refusal: RisError, reading: Reading) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+        self.reading = reading
+        # What it touched is rolled back with it.
+        reading.touched.clear()
+
+
+class CommitUnknown(Exception):
+    """The connection was lost while COMMIT was under way."""
+
+
+def described(error: RisError) -> str:
+    place = ""
+    if error.location:
+        parts = (error.location.segment, error.location.sequence, error.location.field)
+        place = " at " + "^".join(str(part) for part in parts if part is not None)
+    return f"{error.error_code}{place}: {error.message}"
