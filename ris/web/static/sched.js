@@ -172,7 +172,7 @@
     openedFrom = from?.closest("[data-event-id]")?.dataset.eventId || null;
     show(await answer.text());
     panel.showModal();
-    (panel.querySelector("[data-slot-key]") || panel.querySelector("a, button"))?.focus();
+    (panel.querySelector("[data-first]") || panel.querySelector("[data-slot-key]") || panel.querySelector("a, button"))?.focus();
   }
 
   const show = (html) => panel.querySelector("[data-panel-body]").replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
