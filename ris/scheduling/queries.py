@@ -152,7 +152,7 @@ def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -
     rows = session.execute(
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number,
-            sa.func.coalesce(Procedure.name, RequestedProcedure.partner_text, RequestedProcedure.partner_code),
+            sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
             Procedure.modality, Procedure.id.is_not(None), sa.func.coalesce(Procedure.minutes, 30),
             Order.priority, Order.requested_at, Order.placed_at, Patient.id, Patient.family, Patient.given, Patient.birth_date,
         )
