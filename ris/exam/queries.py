@@ -142,4 +142,3 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
         .limit(500)
     )  # fmt: skip
     return [StepRow(*tuple(row)) for row in rows]
-
