@@ -71,9 +71,9 @@ class Connection(asyncio.Protocol):
 class Listener:
     """Serves until stopped; what has been read is applied and answered before it ends."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, intake: Intake | None = None) -> None:
         self.program = program
-        self.intake = Intake(program)
+        self.intake = intake or Intake(program)
         self.connections: set[Connection] = set()
         self._waiting: deque[tuple[Connection, bytes | None, bytes]] = deque()
         self._something = threading.Condition()

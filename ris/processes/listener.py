@@ -6,6 +6,7 @@ import logging
 import signal
 
 from ris.bootstrap import Ris
+from ris.hl7 import careful
 from ris.hl7.listener import Listener
 from ris.settings import Settings
 
@@ -16,13 +17,15 @@ def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; what has been read by then is still applied and answered."""
     ris = Ris(settings)
     try:
-        asyncio.run(_serve(ris))
+        run_id, after_abnormal_exit = careful.begin_run(ris)
+        asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=after_abnormal_exit)))
+        careful.end_run(ris, run_id)
     finally:
         ris.close()
     return 0
 
 
-async def _serve(ris: Ris) -> None:
+async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +35,7 @@ async def _serve(ris: Ris) -> None:
     # What is loaded now lives as long as the process, and a group leaves few circles behind: the collector looks seldom.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    await Listener(ris).serve(ready, stop)
+    await Listener(ris, intake).serve(ready, stop)
 
 
 def _say_ready(ris: Ris, port: "asyncio.Future[int]") -> None:

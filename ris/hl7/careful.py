@@ -1,0 +1,122 @@
+"""After an abnormal exit: messages one at a time, each counted before it is begun, until the program is past what stopped it."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from ris.base.errors import RisError, Unavailable
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import Actor
+from ris.hl7 import ack
+from ris.hl7.intake import Incoming, Intake
+from ris.hl7.refusal import Fault
+from ris.journal import service as journal
+from ris.journal.model import Message, MessageState, ProcessRun, Strike
+from ris.program import Program
+from ris.task import service as task
+
+log = logging.getLogger(__name__)
+
+STRIKES = 3
+"""A message that was being worked on at so many abnormal exits is set aside."""
+CAREFUL_MESSAGES = 200
+"""After so many without a stop the listener trusts its messages again."""
+PROCESS = "listener"
+_ACTOR = Actor("system", 0, "HL7 intake")
+
+
+def begin_run(program: Program, process: str = PROCESS) -> tuple[int, bool]:
+    """Writes that a process runs: the key of its run, and whether the run before it came to no end."""
+    with program.uow() as uow:
+        last = uow.session.scalars(
+            sa.select(ProcessRun).where(ProcessRun.process == process).order_by(ProcessRun.started_at.desc(), ProcessRun.id.desc()).limit(1)
+        ).one_or_none()
+        run = uow.add(ProcessRun(id=new_id(), process=process, started_at=uow.now, ended_at=None))
+        return run.id, last is not None and last.ended_at is None
+
+
+def end_run(program: Program, run_id: int) -> None:
+    """Writes that it was stopped in order."""
+    with program.uow() as uow:
+        uow.touch()
+        uow.session.get_one(ProcessRun, run_id).ended_at = uow.now
+
+
+class CarefulIntake(Intake):
+    """Commits a strike before it begins a message, and takes it back after; the third strike sets the message aside for good."""
+
+    def __init__(self, program: Program, *, after_abnormal_exit: bool) -> None:
+        super().__init__(program)
+        self._left = CAREFUL_MESSAGES if after_abnormal_exit else 0
+        with program.read() as session:
+            self._set_aside = set(session.scalars(sa.select(Strike.digest).where(Strike.count >= STRIKES)))
+        if self._left:
+            log.warning("the last run came to no end: %d messages are taken one at a time", self._left)
+
+    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
+        """As `Intake.take`; what waits beyond the careful part is taken in groups."""
+        if not self._left and not self._set_aside:
+            return super().take(frames)
+        careful = len(frames) if self._set_aside else self._left
+        answers = [self._take_one(raw, place) for raw, place in frames[:careful]]
+        return answers + (super().take(frames[careful:]) if len(frames) > careful else [])
+
+    def _take_one(self, raw: bytes, place: str) -> bytes:
+        digest = journal.digest(raw)
+        try:
+            if digest in self._set_aside:
+                return self._quarantine(raw, place)
+            if not self._left:
+                return super().take([(raw, place)])[0]
+            if self._strike(digest) >= STRIKES:
+                self._set_aside.add(digest)
+                return self._quarantine(raw, place)
+        except sa.exc.SQLAlchemyError as error:
+            log.error("a strike cannot be counted: %s", type(error).__name__)
+            return self._build(self._known(raw, place).header, Unavailable("it could not be stored: send it again later"))
+        (answer,) = super().take([(raw, place)])
+        self._left -= 1
+        self._forgive(digest)
+        return answer
+
+    def _strike(self, digest: str) -> int:
+        """How often this message has been begun, with this time."""
+        with self.program.uow(_ACTOR) as uow:
+            strike = uow.session.get(Strike, digest) or uow.add(Strike(digest=digest, count=0, at=uow.now))
+            uow.touch()
+            strike.count, strike.at = strike.count + 1, uow.now
+            return strike.count
+
+    def _forgive(self, digest: str) -> None:
+        try:
+            with self.program.uow(_ACTOR) as uow:
+                uow.session.execute(sa.delete(Strike).where(Strike.digest == digest))
+        except sa.exc.SQLAlchemyError as error:
+            log.error("a strike cannot be taken back: %s", type(error).__name__)
+
+    def _quarantine(self, raw: bytes, place: str) -> bytes:
+        """AE 207, the bytes for a person to look at, and one task that says so, however often it comes again."""
+        self._refresh_partners()
+        one = self._known(raw, place)
+        one.answer = self._build(one.header, Fault())
+        with self.program.uow(_ACTOR) as uow:
+            first = uow.session.scalars(
+                sa.select(Message.id).where(Message.digest == one.digest, Message.state == MessageState.quarantined).limit(1)
+            ).one_or_none()
+            entry = self._entry(uow, one)
+            reason = f"it stopped the program {STRIKES} times"
+            journal.record(uow, entry, MessageState.quarantined, ack_code=Fault.ack_code, answer=one.answer, error=f"207: {reason}")
+            if first is None:
+                task.open(uow, "message_quarantined", Ref("message", entry.id), reason)
+        return one.answer
+
+    def _known(self, raw: bytes, place: str) -> Incoming:
+        """The message with its header alone: the rest of it is not read again."""
+        one = Incoming(raw, place, digest=journal.digest(raw))
+        with suppress(RisError):
+            one.header = ack.header(raw)
+            one.partner = self._partner(one.header)
+        return one
