@@ -1,0 +1,209 @@
+"""The listener on real sockets: framing, order of answers, limits, and a database that is away or full."""
+
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ris.bootstrap import Ris
+from ris.processes import database
+from ris.settings import Database, Mllp
+from tests.factories.hospital import build_hospital
+from tests.hl7.asking import AA, counts, journal, outcome
+from tests.hl7.listening import END, VT, Peer, listening
+from tests.messages.samples import adt, order, orm, pid
+from tests.messages.samples import obr as obr_segment
+from tests.messages.samples import orc as orc_segment
+from tests.postgres import PostgresServer
+from tests.running import Running
+
+pytestmark = pytest.mark.usefixtures("hospital")
+
+READY = r"listener ready on 127\.0\.0\.1:(\d+)"
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        threading.Event().wait(0.02)
+
+
+@pytest.fixture
+def open_ris(ris: Ris) -> Iterator[Ris]:
+    """The same database, any free port, small limits."""
+    small = Ris(ris.settings.model_copy(update={"mllp": Mllp(port=0, max_bytes=20_000, idle_seconds=1, max_connections=3)}))
+    yield small
+    small.close()
+
+
+@pytest.fixture
+def port(open_ris: Ris) -> Iterator[int]:
+    with listening(open_ris) as port:
+        yield port
+
+
+def control_ids(answers: list[bytes]) -> list[str]:
+    return [line.split("|")[2] for answer in answers for line in answer.decode().split("\r") if line.startswith("MSA")]
+
+
+def test_many_frames_in_one_send_are_answered_in_order(port: int, ris: Ris) -> None:
+    messages = [order(f"P{n}^EHR", control_id=f"X{n}") for n in range(50)]
+    with Peer(port) as peer:
+        peer.send(*messages)
+        answers = [peer.answer() for _ in messages]
+    assert control_ids(answers) == [f"X{n}" for n in range(50)]
+    assert {outcome(answer) for answer in answers} == {AA}
+    assert counts(ris)["imaging_order"] == 50
+
+
+def test_a_message_may_come_one_byte_at_a_time(port: int) -> None:
+    with Peer(port) as peer:
+        for byte in VT + order() + END:
+            peer.write(bytes([byte]))
+        assert outcome(peer.answer()) == AA
+
+
+@pytest.mark.parametrize("garbage", [b"\r\n\x00", b"GET / HTTP/1.1\r\n\r\n", VT + b"MSH|^~\\&|EHR|HOSP|lost trailer"])
+def test_garbage_between_frames_is_skipped(garbage: bytes, port: int, ris: Ris) -> None:
+    with Peer(port) as peer:
+        assert outcome(peer.exchange(order("P1^EHR"))) == AA
+        peer.write(garbage)
+        assert outcome(peer.exchange(order("P2^EHR"))) == AA
+    assert journal(ris) == [("applied", "AA")] * 2
+
+
+def test_an_empty_frame_is_answered_and_the_next_message_taken(port: int) -> None:
+    with Peer(port) as peer:
+        assert outcome(peer.exchange(b""))[0] == "AR"
+        assert outcome(peer.exchange(order())) == AA
+
+
+def test_a_message_that_is_too_long_is_refused_and_the_connection_lives(port: int, ris: Ris) -> None:
+    long = orm(pid(), orc_segment("NW", "P1^EHR"), obr_segment("P1^EHR"), "NTE|1||" + "x" * 50_000, control_id="LONG")
+    with Peer(port) as peer:
+        refused = peer.exchange(long)
+        assert outcome(refused)[:2] == ("AR", "207")
+        assert control_ids([refused]) == ["LONG"]
+        assert outcome(peer.exchange(order("P2^EHR"))) == AA
+    assert counts(ris)["imaging_order"] == 1
+
+
+def test_two_connections_are_answered_each_with_its_own(port: int) -> None:
+    with Peer(port) as first, Peer(port) as second:
+        for n in range(20):
+            first.send(order(f"A{n}^EHR", mrn="M1", control_id=f"A{n}"))
+            second.send(order(f"B{n}^EHR", mrn="M2", control_id=f"B{n}"))
+        assert control_ids([first.answer() for _ in range(20)]) == [f"A{n}" for n in range(20)]
+        assert control_ids([second.answer() for _ in range(20)]) == [f"B{n}" for n in range(20)]
+
+
+def test_a_connection_beyond_the_limit_is_closed_at_once(port: int) -> None:
+    peers = [Peer(port) for _ in range(3)]
+    try:
+        for n, peer in enumerate(peers):
+            assert outcome(peer.exchange(order(f"P{n}^EHR"))) == AA
+        with Peer(port) as fourth:
+            assert fourth.is_closed()
+        assert outcome(peers[0].exchange(order("P9^EHR"))) == AA
+    finally:
+        for peer in peers:
+            peer.close()
+
+
+def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
+    with Peer(port) as peer:
+        assert peer.is_closed()
+
+
+def test_a_peer_that_hangs_up_before_its_answer_gets_it_when_it_sends_again(port: int, ris: Ris) -> None:
+    one = order(control_id="X1")
+    with Peer(port) as peer:
+        peer.send(one)
+    wait_until(lambda: journal(ris) == [("applied", "AA")])
+    answers = []
+    for _ in range(3):
+        with Peer(port) as peer:
+            answers.append(peer.exchange(one))
+    assert len(set(answers)) == 1
+    assert outcome(answers[0]) == AA
+    assert counts(ris)["imaging_order"] == 1
+
+
+def _listener(ris: Ris, **more: str) -> Running:
+    return Running(
+        "listener",
+        ready=READY,
+        RIS_DATABASE__URL=ris.settings.database_url,
+        RIS_DATA__DIR=str(ris.settings.data.dir),
+        RIS_MLLP__PORT="0",
+        RIS_CONFIG="",
+        **more,
+    )
+
+
+def _until_hung_up(peer: Peer) -> Iterator[bytes]:
+    while True:
+        try:
+            yield peer.answer()
+        except (EOFError, ConnectionResetError):
+            return
+
+
+def test_what_was_read_before_sigterm_is_applied_and_answered(ris: Ris) -> None:
+    messages = [order(f"P{n}^EHR", control_id=f"X{n}") for n in range(200)]
+    listener = _listener(ris)
+    with Peer(listener.port) as peer:
+        peer.send(*messages)
+        first = peer.answer()
+        listener.process.send_signal(signal.SIGTERM)
+        answers = [first, *_until_hung_up(peer)]
+    assert listener.stop() == 0
+    assert {outcome(answer) for answer in answers} == {AA}
+    assert len(answers) == counts(ris)["imaging_order"]
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_full_disk_is_answered_ae_and_never_aa(ris: Ris, open_ris: Ris) -> None:
+    """The limit of the file size of this process stands for the disk: writing beyond it fails as on a full one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with listening(open_ris) as port, Peer(port) as peer:
+        assert outcome(peer.exchange(order("P1^EHR"))) == AA
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, hard))
+        try:
+            refused = [outcome(peer.exchange(order(f"Q{n}^EHR")))[:2] for n in range(5)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, ignored)
+        assert refused == [("AE", "207")] * 5
+        assert outcome(peer.exchange(order("P2^EHR"))) == AA
+    assert counts(ris)["imaging_order"] == 2
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server that this test may kill."""
+    server = PostgresServer.create()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+def test_a_database_that_dies_is_answered_ae_and_never_aa_until_it_is_back(ris: Ris, own_postgres: PostgresServer) -> None:
+    settings = ris.settings.model_copy(update={"mllp": Mllp(port=0), "database": Database(url=own_postgres.create_database("house"))})
+    database.upgrade(settings)
+    house = Ris(settings)
+    build_hospital(house)
+    with listening(house) as port, Peer(port) as peer:
+        assert outcome(peer.exchange(adt("A04", pid()))) == AA
+        own_postgres.kill()
+        lost = [order(f"P{n}^EHR", control_id=f"L{n}") for n in range(3)]
+        assert [outcome(peer.exchange(one))[:2] for one in lost] == [("AE", "207")] * 3
+        own_postgres.start()
+        assert [outcome(peer.exchange(one)) for one in lost] == [AA] * 3
+    assert counts(house)["imaging_order"] == 3
+    house.close()
