@@ -27,10 +27,10 @@ class FoundPatient:
         return f"{self.family}, {self.given}"
 
 
-def search(session: Session, text: str, limit: int = 20) -> list[FoundPatient]:
-    """Patients that are not merged away, by identifier (also one of a merged record), birth date (1970-05-17) or beginning of the names.
+def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: int = 20) -> list[FoundPatient]:
+    """Patients that are not merged away, by identifier (also one of a merged record), birth date (1970-05-17) or beginning of a name.
 
-    `family, given` and `given family` find the same; each is compared by its beginning, without accents.
+    `family, given` and `given family` find the same; each is compared by its beginning, without accents. `where` narrows further.
     """
     text = text.strip()
     if len(text) < 2:
@@ -38,7 +38,7 @@ def search(session: Session, text: str, limit: int = 20) -> list[FoundPatient]:
     columns = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, _mrn())
     found: sa.Result[Any] = session.execute(
         sa.select(*columns)
-        .where(Patient.merged_into_id.is_(None), sa.or_(_has_identifier(text), _is_born_on(text), _has_name(text)))
+        .where(Patient.merged_into_id.is_(None), sa.or_(_has_identifier(text), _is_born_on(text), _has_name(text)), *where)
         .order_by(Patient.family_key, Patient.given_key, Patient.id)
         .limit(limit)
     )
@@ -86,11 +86,11 @@ def _is_born_on(text: str) -> sa.ColumnElement[bool]:
 def _has_name(text: str) -> sa.ColumnElement[bool]:
     first, second = _parts(folded(text))
     straight = _begins(Patient.family_key, first) & _begins(Patient.given_key, second)
-    if "," in text or not second:
+    if "," in text:
         return straight
-    # Without a comma a space may part the two names in either order, or stand inside a family name.
+    # Without a comma a space may part the two names in either order, or stand inside one of them.
     turned = _begins(Patient.given_key, first) & _begins(Patient.family_key, second)
-    return sa.or_(straight, turned, _begins(Patient.family_key, folded(text)))
+    return sa.or_(straight, turned, _begins(Patient.family_key, folded(text)), _begins(Patient.given_key, folded(text)))
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ris.order import queries as orders
 from ris.order.model import Order, RequestedProcedure
+from ris.patient.model import Patient
 from ris.patient.search import search
 
 
@@ -21,8 +22,8 @@ class Hit:
 
 
 def hits(session: Session, text: str, site_ids: Collection[int]) -> list[Hit]:
-    """Exams of the given sites by accession, placer or filler number, then patients."""
-    return [*_exams(session, text.strip(), site_ids), *_patients(session, text)]
+    """Exams of the given sites by accession, placer or filler number, then patients: those with an exam there or with none at all."""
+    return [*_exams(session, text.strip(), site_ids), *_patients(session, text, site_ids)]
 
 
 def _exams(session: Session, number: str, site_ids: Collection[int]) -> list[Hit]:
@@ -52,7 +53,7 @@ def _exams(session: Session, number: str, site_ids: Collection[int]) -> list[Hit
     ]
 
 
-def _patients(session: Session, text: str) -> list[Hit]:
+def _patients(session: Session, text: str, site_ids: Collection[int]) -> list[Hit]:
     return [
         Hit(
             "Patient",
@@ -60,5 +61,13 @@ def _patients(session: Session, text: str) -> list[Hit]:
             f"{row.birth_date or 'birth date unknown'} · {row.sex} · {row.mrn or 'no number'}",
             url_for("patient.show", patient_id=row.patient_id),
         )
-        for row in search(session, text)
+        for row in search(session, text, _has_exam_at(site_ids) | ~_has_exam())
     ]
+
+
+def _has_exam() -> sa.Exists:
+    return sa.exists().where(Order.patient_id == Patient.id, RequestedProcedure.order_id == Order.id).correlate(Patient)
+
+
+def _has_exam_at(site_ids: Collection[int]) -> sa.Exists:
+    return _has_exam().where(RequestedProcedure.site_id.in_(site_ids))
