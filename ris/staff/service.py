@@ -1,6 +1,7 @@
 """What can be done with accounts and sessions: add, disable, roles, passwords, log in and out."""
 
 import hashlib
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -216,7 +217,7 @@ def check_again(uow: UnitOfWork, *, user_id: int, password: str) -> bool:
     uow.lock(key)
     wait = _wait(uow, key)
     if wait > timedelta():
-        raise NotAllowedNow(f"too many wrong passwords: wait {int(wait.total_seconds()) + 1} s and try again")
+        raise NotAllowedNow(f"too many wrong passwords: wait {math.ceil(wait.total_seconds())} s and try again")
     if check_password(uow, user_id, password):
         uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == key))
         return True

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -65,11 +65,6 @@ def _errors(app: Flask) -> None:
     def away(error: OperationalError) -> ResponseReturnValue:
         log.error("the database does not answer at %s: %s", request.endpoint, type(error.orig).__name__)
         return _refusal(503, "The database does not answer now. Nothing was changed; please try again.")
-
-    @app.errorhandler(IntegrityError)
-    def twice(error: IntegrityError) -> ResponseReturnValue:
-        """Of two clicks at one time the second is led where the first went."""
-        return page.used_before() or unforeseen(error)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:

@@ -7,16 +7,16 @@ from datetime import datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
-from flask import current_app, g, request
-from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import SQLAlchemyError
+from flask import abort, current_app, g, request
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.utils import redirect
+from werkzeug.wrappers import Response
 
 from ris.audit import service as audit
 from ris.audit.model import Action
 from ris.base.clock import local
-from ris.base.errors import Unavailable
+from ris.base.errors import RisError, Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
 from ris.program import Program
@@ -43,9 +43,17 @@ def reading() -> Iterator[Session]:
 
 @contextmanager
 def changing() -> Iterator[UnitOfWork]:
-    """A unit of work of the person who is logged in; it commits when the block ends well."""
-    with program().uow(person().actor) as uow:
-        yield uow
+    """A unit of work of the person who is logged in; it commits when the block ends well.
+
+    When it does not, because another click with the same form was faster, the answer leads where that one led.
+    """
+    try:
+        with program().uow(person().actor) as uow:
+            yield uow
+    except (RisError, IntegrityError):
+        if (before := used_before()) is not None:
+            abort(before)
+        raise
 
 
 def look(
@@ -88,7 +96,7 @@ def form_key() -> str:
     return secrets.token_urlsafe(16)
 
 
-def used_before() -> ResponseReturnValue | None:
+def used_before() -> Response | None:
     """Where the first use of this form led; None for the first one, or for a form without a key."""
     key = request.form.get("form_key", "")
     if not key:

@@ -261,7 +261,7 @@ def test_the_password_is_asked_again_for_a_signature_and_guessing_slows_down(ris
     assert asked_again(ris, hospital, PASSWORD)
     for _ in range(4):
         assert not asked_again(ris, hospital, "not this one")
-    with pytest.raises(NotAllowedNow, match="wait 2 s"):
+    with pytest.raises(NotAllowedNow, match="wait 1 s"):
         asked_again(ris, hospital, PASSWORD)
     assert log_in(ris).user_id is not None, "the pause of the signature is not one of the login"
     clock.now += timedelta(seconds=1)

@@ -1,6 +1,7 @@
 """Who one is: log in, log out, change the password, choose the site to work at."""
 
 import logging
+import math
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -56,7 +57,7 @@ def check_login() -> ResponseReturnValue:
     if outcome.user_id is not None:
         return redirect(_own_page(request.form.get("next", "")), 303)
     if outcome.wait is not None:
-        seconds = int(outcome.wait.total_seconds()) + 1
+        seconds = math.ceil(outcome.wait.total_seconds())
         refused, status = f"Too many failed tries. Please wait {seconds} s and try again.", 429
     else:
         refused, status = "This login and password do not belong together.", 403
