@@ -10,6 +10,7 @@ from ris.journal import model as journal_model
 from ris.order import model as order_model
 from ris.outbox import model as outbox_model
 from ris.outbox.record import record_event as outbox_event
+from ris.outbox.wake import wake_senders
 from ris.partner import model as partner_model
 from ris.patient import model as patient_model
 from ris.program import Program
@@ -31,4 +32,4 @@ METADATA = Base.metadata
 class Ris(Program):
     """The whole program. Its hooks run in this order: what has happened is written before what follows from it."""
 
-    hooks = (audit_event, outbox_event, react)
+    hooks = (audit_event, outbox_event, react, wake_senders)

@@ -9,6 +9,7 @@ from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.order import service as order
 from ris.scheduling import service as scheduling
+from ris.task import delivery
 
 Reaction = Callable[[UnitOfWork, Event], None]
 
@@ -17,6 +18,10 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.merging": (order.move_patient, scheduling.move_patient),
     "patient.unmerging": (order.return_patient, scheduling.return_patient),
     "order.procedure_cancelled": (scheduling.free_cancelled,),
+    "delivery.parked": (delivery.open_for_parked,),
+    "delivery.resent": (delivery.settle_decided,),
+    "delivery.corrected": (delivery.settle_decided,),
+    "delivery.skipped": (delivery.settle_decided,),
     "exam.completed": (billing.capture_technical,),
     "report.published": (billing.capture_professional,),
 }

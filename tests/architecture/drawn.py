@@ -5,13 +5,14 @@ from pathlib import Path
 
 from ris.base.machine import Machine
 from ris.order.status import PROCEDURE
+from ris.outbox.status import DELIVERY
 from ris.reactions import REACTIONS, Reaction
 from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 from ris.task.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
-MACHINES: tuple[Machine, ...] = (PROCEDURE, STEP, REPORT)
+MACHINES: tuple[Machine, ...] = (PROCEDURE, STEP, REPORT, DELIVERY)
 
 
 def floors() -> str:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.journal.model import Message
-from ris.outbox import hold, service, wake
+from ris.outbox import hold, service
 from ris.outbox.dispatch import REJECTED_TRIES, WAITS_S, Answer, judge
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Lease
@@ -36,7 +36,6 @@ pytestmark = pytest.mark.usefixtures("quick_waits")
 @pytest.fixture
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ris.outbox.dispatch.WAITS_S", (0.05,))
-    monkeypatch.setattr(Ris, "hooks", (*Ris.hooks, wake.wake_senders))
 
 
 @pytest.fixture
