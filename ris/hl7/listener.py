@@ -31,6 +31,8 @@ class Connection(asyncio.Protocol):
         self.framer = Framer(listener.program.settings.mllp.max_bytes)
         self.place = ""
         self.last_heard = 0.0
+        self.owed = 0
+        """Answers that are still to be given."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -60,6 +62,8 @@ class Connection(asyncio.Protocol):
 
     def answer(self, payload: bytes) -> None:
         """Sends an answer, or closes where none may be given. A peer that has gone misses its own answer only."""
+        self.owed -= 1
+        self.last_heard = time.monotonic()
         if self.transport.is_closing():
             return
         if payload:
@@ -109,6 +113,7 @@ class Listener:
         self.connections.discard(connection)
 
     def put(self, connection: Connection, payload: bytes | None, head: bytes) -> None:
+        connection.owed += 1
         with self._something:
             self._waiting.append((connection, payload, head))
             self._something.notify()
@@ -156,7 +161,7 @@ class Listener:
             await asyncio.sleep(min(limit, 10) / 2)
             now = time.monotonic()
             for connection in list(self.connections):
-                if now - connection.last_heard > limit:
+                if not connection.owed and now - connection.last_heard > limit:
                     log.info("closed %s: nothing heard for %d s", connection.place, limit)
                     connection.transport.close()
 
