@@ -57,26 +57,29 @@ class CarefulIntake(Intake):
             log.warning("the last run came to no end: %d messages are taken one at a time", self._left)
 
     def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
-        """As `Intake.take`; what waits beyond the careful part is taken in groups."""
-        if not self._left and not self._set_aside:
-            return super().take(frames)
-        careful = len(frames) if self._set_aside else self._left
-        answers = [self._take_one(raw, place) for raw, place in frames[:careful]]
-        return answers + (super().take(frames[careful:]) if len(frames) > careful else [])
+        """As `Intake.take`; what waits beyond the careful part is taken in groups, without what is set aside."""
+        careful, rest = frames[: self._left], frames[self._left :]
+        answers = [self._take_one(raw, place) for raw, place in careful]
+        if not self._set_aside:
+            return answers + super().take(rest)
+        trusted = iter(super().take([frame for frame in rest if not self._is_set_aside(frame)]))
+        return answers + [self._quarantine(*frame) if self._is_set_aside(frame) else next(trusted) for frame in rest]
+
+    def _is_set_aside(self, frame: tuple[bytes, str]) -> bool:
+        return journal.digest(frame[0]) in self._set_aside
 
     def _take_one(self, raw: bytes, place: str) -> bytes:
         digest = journal.digest(raw)
+        if digest in self._set_aside:
+            return self._quarantine(raw, place)
         try:
-            if digest in self._set_aside:
-                return self._quarantine(raw, place)
-            if not self._left:
-                return super().take([(raw, place)])[0]
-            if self._strike(digest) >= STRIKES:
-                self._set_aside.add(digest)
-                return self._quarantine(raw, place)
+            strikes = self._strike(digest)
         except sa.exc.SQLAlchemyError as error:
             log.error("a strike cannot be counted: %s", type(error).__name__)
-            return self._build(self._known(raw, place).header, Unavailable("it could not be stored: send it again later"))
+            return self._unavailable(raw, place)
+        if strikes >= STRIKES:
+            self._set_aside.add(digest)
+            return self._quarantine(raw, place)
         (answer,) = super().take([(raw, place)])
         self._left -= 1
         self._forgive(digest)
@@ -99,19 +102,29 @@ class CarefulIntake(Intake):
 
     def _quarantine(self, raw: bytes, place: str) -> bytes:
         """AE 207, the bytes for a person to look at, and one task that says so, however often it comes again."""
-        self._refresh_partners()
-        one = self._known(raw, place)
-        one.answer = self._build(one.header, Fault())
+        try:
+            self._refresh_partners()
+            one = self._known(raw, place)
+            one.answer = self._build(one.header, Fault())
+            self._keep(one)
+        except sa.exc.SQLAlchemyError as error:
+            log.error("a message cannot be set aside: %s", type(error).__name__)
+            return self._unavailable(raw, place)
+        return one.answer
+
+    def _keep(self, one: Incoming) -> None:
+        reason = f"it stopped the program {STRIKES} times"
         with self.program.uow(_ACTOR) as uow:
-            first = uow.session.scalars(
+            before = uow.session.scalars(
                 sa.select(Message.id).where(Message.digest == one.digest, Message.state == MessageState.quarantined).limit(1)
             ).one_or_none()
             entry = self._entry(uow, one)
-            reason = f"it stopped the program {STRIKES} times"
             journal.record(uow, entry, MessageState.quarantined, ack_code=Fault.ack_code, answer=one.answer, error=f"207: {reason}")
-            if first is None:
+            if before is None:
                 task.open(uow, "message_quarantined", Ref("message", entry.id), reason)
-        return one.answer
+
+    def _unavailable(self, raw: bytes, place: str) -> bytes:
+        return self._build(self._known(raw, place).header, Unavailable("it could not be stored: send it again later"))
 
     def _known(self, raw: bytes, place: str) -> Incoming:
         """The message with its header alone: the rest of it is not read again."""

@@ -60,6 +60,18 @@ class DeadlyListener:
         return self.process.wait(20)
 
 
+class Counting(CarefulIntake):
+    """Tells how many messages each transaction held."""
+
+    def __init__(self, program: Ris, *, after_abnormal_exit: bool) -> None:
+        super().__init__(program, after_abnormal_exit=after_abnormal_exit)
+        self.groups: list[int] = []
+
+    def _in_transaction(self, incoming: object) -> None:
+        self.groups.append(len(incoming))  # type: ignore[arg-type]
+        super()._in_transaction(incoming)  # type: ignore[arg-type]
+
+
 def test_a_message_that_kills_the_program_is_set_aside_at_the_third_restart(ris: Ris) -> None:
     deadly, harmless = adt("A04", pid("M1"), control_id="DEADLY"), order("P1^EHR", mrn="M2")
     for _ in range(3):
@@ -79,10 +91,12 @@ def test_a_message_set_aside_is_not_begun_again_after_a_clean_stop(ris: Ris) -> 
     deadly = adt("A04", pid("M1"), control_id="X1")
     with ris.uow() as uow:
         uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
-    intake = CarefulIntake(ris, after_abnormal_exit=False)
-    answers = intake.take([(deadly, PLACE), (order("P1^EHR", mrn="M2"), PLACE)])
-    assert [outcome(answer)[:2] for answer in answers] == [("AE", "207"), ("AA", "")]
+    intake = Counting(ris, after_abnormal_exit=False)
+    others = [(order(f"P{n}^EHR", mrn="M2"), PLACE) for n in range(3)]
+    answers = intake.take([others[0], (deadly, PLACE), *others[1:]])
+    assert [outcome(answer)[:2] for answer in answers] == [("AA", ""), ("AE", "207"), ("AA", ""), ("AA", "")]
     assert counts(ris)["patient"] == 1
+    assert intake.groups == [3]
 
 
 def test_a_message_that_stops_nothing_leaves_no_strike(ris: Ris) -> None:
@@ -93,18 +107,11 @@ def test_a_message_that_stops_nothing_leaves_no_strike(ris: Ris) -> None:
 
 def test_after_two_hundred_messages_they_are_taken_in_groups_again(ris: Ris, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(careful, "CAREFUL_MESSAGES", 3)
-    groups: list[int] = []
-
-    class Counting(CarefulIntake):
-        def _in_transaction(self, incoming: object) -> None:
-            groups.append(len(incoming))  # type: ignore[arg-type]
-            super()._in_transaction(incoming)  # type: ignore[arg-type]
-
     intake = Counting(ris, after_abnormal_exit=True)
     answers = intake.take([(order(f"P{n}^EHR"), PLACE) for n in range(5)])
     answers += intake.take([(order(f"P{n}^EHR"), PLACE) for n in range(5, 9)])
     assert {outcome(answer) for answer in answers} == {AA}
-    assert groups == [1, 1, 1, 2, 4]
+    assert intake.groups == [1, 1, 1, 2, 4]
 
 
 def test_a_run_that_ended_makes_the_next_one_trust_its_messages(ris: Ris) -> None:
