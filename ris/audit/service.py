@@ -8,21 +8,31 @@ from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork
 
 _CREATING = ("placed", "registered", "booked", "captured", "added", "seeded", "opened")
+"""Last words of events that bring something into being."""
+_REFUSING = ("staff.login_refused", "staff.password_refused")
+_EXECUTING = ("staff.logged_in", "staff.logged_out", *_REFUSING)
+"""Acts that change nothing that is kept."""
 
 
 def record_event(uow: UnitOfWork, event: Event) -> None:
     """The hook that gives every event its entry, in the same transaction."""
-    verb = event.name.rpartition(".")[2]
     entry(
         uow,
-        Action.create if verb in _CREATING else Action.update,
+        _action(event.name),
         event.name,
         event.about,
         patient_id=event.patient_id,
         procedure_id=event.procedure_id,
         site_id=event.site_id,
+        outcome=Outcome.refused if event.name in _REFUSING else Outcome.success,
         detail=dict(event.facts),
     )
+
+
+def _action(name: str) -> Action:
+    if name in _EXECUTING:
+        return Action.execute
+    return Action.create if name.replace("_", ".").rpartition(".")[2] in _CREATING else Action.update
 
 
 def entry(

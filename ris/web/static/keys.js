@@ -22,9 +22,9 @@
 
   function listKeys() {
     const list = document.getElementById("keys-list");
-    const found = [...document.querySelectorAll("[data-hotkey]")].map((n) => [n.dataset.hotkey, n.textContent.replace(/(Alt|Ctrl)\+\S+/g, "").trim()]);
+    const found = [...document.querySelectorAll("[data-hotkey]")].map((n) => [n.dataset.hotkey.replace("alt+", "Alt+"), n.textContent.replace(/(Alt|Ctrl)\+\S+/g, "").trim()]);
     const onRow = [...new Map([...document.querySelectorAll("[data-row-key]")].map((n) => [n.dataset.rowKey, n.textContent.trim()]))];
-    const all = [["Ctrl+K", "Search"], ...Object.entries(COMMON).map(([key, [text]]) => [key, text]), ["Enter", "Open the row"], ...onRow, ...found];
+    const all = [...(palette ? [["Ctrl+K", "Search"]] : []), ...Object.entries(COMMON).map(([key, [text]]) => [key, text]), ["Enter", "Open the row"], ...onRow, ...found];
     list.replaceChildren(...all.flatMap(([key, text]) => {
       const term = document.createElement("dt");
       const means = document.createElement("dd");

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from ris.audit.queries import EntryRow
 from ris.catalog.model import Site
 from ris.order.model import RequestedProcedure
+from ris.partner.model import Destination, Partner
 from ris.patient.search import names
-from ris.staff.model import User
+from ris.staff.model import Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,14 @@ class Line:
     detail: str
 
 
+_NAMED = {
+    "role_id": (Role.id, Role.name),
+    "partner_id": (Partner.id, Partner.name),
+    "placer_partner_id": (Partner.id, Partner.name),
+    "destination_id": (Destination.id, Destination.name),
+}
+"""Keys in the details that a person would rather read as a name."""
+
 COLUMNS = ("time", "person", "kind", "place", "action", "what", "about", "patient", "exam", "site", "outcome", "details", "entry", "sealed")
 
 
@@ -34,6 +43,7 @@ def lines(session: Session, rows: list[EntryRow]) -> list[Line]:
     exams = _labels(session, RequestedProcedure.id, RequestedProcedure.accession_number, _procedure_ids(rows))
     sites = _labels(session, Site.id, Site.code, {row.site_id for row in rows if row.site_id})
     logins = _labels(session, User.id, User.login, {row.object_id for row in rows if row.object_kind == "user"})
+    named = {name: _labels(session, key, label, _values_of(rows, name)) for name, (key, label) in _NAMED.items()}
     return [
         Line(
             row,
@@ -41,7 +51,7 @@ def lines(session: Session, rows: list[EntryRow]) -> list[Line]:
             exams.get(row.procedure_id or row.object_id, ""),
             sites.get(row.site_id or 0, ""),
             f"user {logins[row.object_id]}" if row.object_kind == "user" and row.object_id in logins else row.object_kind.replace("_", " "),
-            _detail(row.detail),
+            _detail(row.detail, named),
         )
         for row in rows
     ]
@@ -77,8 +87,18 @@ def _labels(session: Session, key: Any, label: Any, ids: set[int]) -> dict[int, 
     return {row_id: text for row_id, text in session.execute(sa.select(key, label).where(key.in_(ids)))}  # noqa: C416 (rows have types)
 
 
-def _detail(detail: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')}: {_value(value)}" for name, value in detail.items() if value not in ("", None, {}, []))
+def _values_of(rows: list[EntryRow], name: str) -> set[int]:
+    return {row.detail[name] for row in rows if isinstance(row.detail.get(name), int)}
+
+
+def _detail(detail: Mapping[str, Any], named: Mapping[str, Mapping[int, str]]) -> str:
+    said = []
+    for name, value in detail.items():
+        if value not in ("", None, {}, []):
+            label = named[name].get(value) if name in named and isinstance(value, int) else None
+            words = name.removesuffix("_id") if label else name
+            said.append(f"{words.replace('_', ' ')}: {label or _value(value)}")
+    return ", ".join(said)
 
 
 def _value(value: Any) -> str:
