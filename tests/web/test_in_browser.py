@@ -44,6 +44,12 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def opened(page: Page, title: str) -> None:
+    """The page is there, and its scripts listen."""
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.wait_for_load_state()
+
+
 def scheme(page: Page) -> str:
     return str(page.evaluate("document.documentElement.dataset.bsTheme"))
 
@@ -65,7 +71,7 @@ def test_an_administrator_and_a_privacy_officer_do_their_day(house: House, page:
     check(page, "login-refused")
     log_in(page, house.address, "administrator")
 
-    expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    opened(page, "Users")
     check(page, "users")
     add_a_user(page)
     give_and_take_a_role(page)
@@ -106,7 +112,7 @@ def give_and_take_a_role(page: Page) -> None:
 
 def read_the_trail(house: House, page: Page) -> None:
     log_in(page, house.address, "privacy_officer")
-    expect(page.get_by_role("heading", name="Audit")).to_be_visible()
+    opened(page, "Audit")
     expect(page.get_by_role("row", name="staff.user_disabled")).to_contain_text("user fern")
     check(page, "audit")
 
@@ -129,7 +135,7 @@ def read_the_trail(house: House, page: Page) -> None:
 def test_a_patient_and_an_exam_are_found_by_key_from_anywhere(house: House, page: Page) -> None:
     problems = page_problems(page)
     log_in(page, house.address, "radiologist")
-    expect(page.get_by_role("heading", name="Reading")).to_be_visible()
+    opened(page, "Reading")
     page.keyboard.press("Control+k")
     page.keyboard.type("mead")
     expect(page.get_by_role("link", name="Meadow, Anna")).to_be_visible()
@@ -143,6 +149,7 @@ def test_a_patient_and_an_exam_are_found_by_key_from_anywhere(house: House, page
 
 def test_the_colours_follow_the_system_until_somebody_chooses(house: House, page: Page) -> None:
     log_in(page, house.address, "radiologist")
+    opened(page, "Reading")
     system = scheme(page)
     button = page.locator("[data-theme-toggle]")
     expect(button).to_have_accessible_name("Colours: as the system")
@@ -150,6 +157,7 @@ def test_the_colours_follow_the_system_until_somebody_chooses(house: House, page
     assert scheme(page) == "light"
     button.click()
     page.reload()
+    opened(page, "Reading")
     assert scheme(page) == "dark"
     expect(button).to_have_accessible_name("Colours: dark")
     button.click()
@@ -158,7 +166,7 @@ def test_the_colours_follow_the_system_until_somebody_chooses(house: House, page
 
 def test_the_keys_are_listed_and_those_of_one_letter_can_be_switched_off(house: House, page: Page) -> None:
     log_in(page, house.address, "administrator")
-    expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    opened(page, "Users")
     page.keyboard.press("j")
     expect(page.locator("tbody tr").first).to_be_focused()
     page.keyboard.press("?")
@@ -176,7 +184,7 @@ def test_the_keys_are_listed_and_those_of_one_letter_can_be_switched_off(house: 
 def test_a_minute_before_the_end_the_page_asks_and_a_key_keeps_the_session(house: House, page: Page) -> None:
     page.clock.install()
     log_in(page, house.address, "administrator")
-    expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    opened(page, "Users")
     page.clock.run_for(13 * 60 * 1000)
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.clock.run_for(70 * 1000)
@@ -193,7 +201,7 @@ def test_the_login_works_without_scripts(house: House, browser: Browser) -> None
     context = context_of(browser, java_script_enabled=False)
     page = context.new_page()
     log_in(page, house.address, "administrator")
-    expect(page.get_by_role("heading", name="Users")).to_be_visible()
+    opened(page, "Users")
     page.get_by_text("Add a user").click()
     page.get_by_label("Login", exact=True).fill("fern")
     page.get_by_label("Family name").fill("Fern")
