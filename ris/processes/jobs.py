@@ -16,6 +16,7 @@ from ris.processes import backup
 from ris.processes.runs import Leader, Runs
 from ris.report import service as reports
 from ris.report.model import ReportVersion
+from ris.staff import service as staff
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,13 @@ def seal_audit(ris: Ris) -> str:
         return f"{seal.seal(uow)} sealed"
 
 
+def tidy(ris: Ris) -> str:
+    """Forgets sessions, failed logins and form keys that no longer count, and seals entries that came very late."""
+    with ris.uow() as uow:
+        forgotten = staff.forget_stale(uow, absolute=timedelta(hours=ris.settings.web.absolute_hours))
+        return f"{forgotten} forgotten, {seal.seal(uow, everything=True)} sealed late"
+
+
 def _is_sqlite(ris: Ris) -> bool:
     return ris.engine.dialect.name == "sqlite"
 
@@ -81,6 +89,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
     "publish-reports": Often(publish_reports, 2.0),
     "seal-audit": Often(seal_audit, 1.0),
+    "tidy": Often(tidy, 3600.0),
 }
 
 RENEW_SECONDS = 3

@@ -16,6 +16,7 @@ from ris.processes import jobs
 from ris.processes.job_model import JobRun, RunState
 from ris.processes.runs import LEADER_LEASE_S, RETRY, RUN_LEASE, Leader, Runs
 from ris.report.model import ReportVersion
+from ris.staff import service as staff
 from tests.factories.hospital import Hospital
 from tests.factories.orders import completed, reported
 
@@ -185,3 +186,14 @@ def test_the_audit_trail_is_sealed(ris: Ris, hospital: Hospital) -> None:
     with ris.read() as session:
         assert seal.verify(session) == []
         assert session.scalar(sa.select(sa.func.count(AuditEntry.id))) == seal.head(session).position > 0
+
+
+def test_what_no_longer_counts_is_forgotten_and_late_entries_are_sealed(ris: Ris, hospital: Hospital) -> None:
+    with ris.uow() as uow:
+        staff.log_in(uow, login="scheduler", password="wrong", place="127.0.0.1")
+    now = ris.clock()
+    ris.clock = lambda: now + timedelta(days=2)
+    assert jobs.run_by_hand(ris, "tidy", now.date()).startswith("2 forgotten, ")
+    with ris.read() as session:
+        assert not seal.is_waiting(session)
+        assert session.execute(sa.text("SELECT count(*) FROM login_failure")).scalar_one() == 0
