@@ -11,7 +11,7 @@ from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
 from ris.staff.permission import Permission
-from ris.web.access import may, requires
+from ris.web.access import may, not_here, requires
 from ris.web.page import changing, look, reading
 
 bp = Blueprint("exam", __name__, url_prefix="/exams/<int:procedure_id>", template_folder="templates")
@@ -46,6 +46,8 @@ def cancel(procedure_id: int) -> ResponseReturnValue:
 def _exam(procedure_id: int, permission: Permission) -> ExamRow:
     with reading() as session:
         exam = orders.exam(session, procedure_id)
-    if exam is None or not may(permission, exam.site_id):
+    if exam is None:
         abort(404)
+    if not may(permission, exam.site_id):
+        raise not_here(permission, Ref("procedure", procedure_id))
     return exam

@@ -16,7 +16,7 @@ from ris.report import service
 from ris.report.reading import ReportRow
 from ris.report.status import ReportStatus
 from ris.staff.permission import Permission
-from ris.web.access import may, requires, sites_for
+from ris.web.access import may, not_here, requires, sites_for
 from ris.web.page import changing, check_password, current_user, look, reading
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
@@ -135,8 +135,10 @@ def _exam(procedure_id: int, permission: Permission) -> ExamRow:
     """The exam, when the person has the right at its site."""
     with reading() as session:
         exam = orders.exam(session, procedure_id)
-    if exam is None or not may(permission, exam.site_id):
+    if exam is None:
         abort(404)
+    if not may(permission, exam.site_id):
+        raise not_here(permission, Ref("procedure", procedure_id))
     return exam
 
 

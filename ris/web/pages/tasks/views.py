@@ -4,13 +4,14 @@ import sqlalchemy as sa
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ris.base.ref import Ref
 from ris.catalog.model import Procedure
 from ris.catalog.service import map_code
 from ris.staff.permission import Permission
 from ris.task import queries, service
 from ris.task.kinds import KINDS
 from ris.task.queries import TaskRow
-from ris.web.access import may, may_anywhere, requires, sites_for
+from ris.web.access import may, may_anywhere, not_here, requires, sites_for
 from ris.web.page import changing, look_query, reading
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templates")
@@ -66,6 +67,8 @@ def map_code_of(task_id: int) -> ResponseReturnValue:
 def _task(task_id: int, permission: Permission) -> TaskRow:
     with reading() as session:
         task = queries.task(session, task_id)
-    if task is None or not (may(permission, task.site_id) if task.site_id else may_anywhere(permission)):
+    if task is None:
         abort(404)
+    if not (may(permission, task.site_id) if task.site_id else may_anywhere(permission)):
+        raise not_here(permission, Ref("task", task_id))
     return task
