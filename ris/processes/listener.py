@@ -12,6 +12,8 @@ from ris.settings import Settings
 
 log = logging.getLogger(__name__)
 
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; what has been read by then is still applied and answered."""
@@ -28,7 +30,7 @@ def run(settings: Settings) -> int:
 async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in STOPPING:
         loop.add_signal_handler(name, stop.set)
     ready: asyncio.Future[int] = loop.create_future()
     ready.add_done_callback(lambda port: _say_ready(ris, port))
@@ -36,6 +38,8 @@ async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
     await Listener(ris, intake).serve(ready, stop)
+    # The loop gives the signals back when it closes: whoever asks a second time must not kill what is ending in order.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 
 
 def _say_ready(ris: Ris, port: "asyncio.Future[int]") -> None:
