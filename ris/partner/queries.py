@@ -22,6 +22,11 @@ class PartnerRow:
     site_id: int | None
     policies: Mapping[str, Any]
 
+    @property
+    def default_authority(self) -> str:
+        """Who assigns a number that names no authority: never nobody, or the patients of two partners would become one."""
+        return self.authority or self.facility or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Partners:

@@ -10,8 +10,10 @@ from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
 from ris.journal.model import Message
 from ris.order.model import Order
+from ris.partner.model import Partner
 from ris.patient.model import Patient, PatientIdentifier
 from ris.task.model import Task, TaskState
+from tests.factories.hospital import Hospital
 
 PLACE = "192.0.2.1:40000"
 
@@ -35,6 +37,12 @@ def ask(ris: Ris, *messages: bytes) -> list[Outcome]:
 def accept(ris: Ris, *messages: bytes) -> None:
     """What the test needs to have happened before."""
     assert ask(ris, *messages) == [AA] * len(messages)
+
+
+def agree(ris: Ris, hospital: Hospital, **policies: object) -> None:
+    """What is agreed with the partner EHR/HOSP."""
+    with ris.uow() as uow:
+        uow.session.get_one(Partner, hospital.partner_id).policies = policies
 
 
 def patient_of(session: Session, mrn: str) -> Patient:

@@ -7,13 +7,14 @@ import sqlalchemy as sa
 
 from ris.bootstrap import Ris
 from ris.order.model import Order
+from ris.partner.model import Partner
 from ris.patient import service as patients
 from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit, VisitState
 from ris.scheduling import service as scheduling
 from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY
 from tests.hl7.asking import AA, accept, ask, counts, order_of, patient_of, rows
-from tests.messages.samples import adt, merge, order, orm, pid, pv1
+from tests.messages.samples import adt, merge, message, msh, order, orm, pid, pv1
 from tests.messages.samples import obr as obr_segment
 from tests.messages.samples import orc as orc_segment
 
@@ -97,6 +98,20 @@ def test_every_identifier_leads_to_the_patient(ris: Ris) -> None:
 def test_the_same_number_of_another_authority_is_another_patient(ris: Ris) -> None:
     accept(ris, adt("A04", pid("M1")), adt("A04", pid("M1^^^CLINIC^MR", "Brook^Ida")))
     assert counts(ris)["patient"] == 2
+
+
+def test_the_same_bare_number_of_two_partners_without_authority_is_two_patients(ris: Ris) -> None:
+    with ris.uow() as uow:
+        for name in ("NORTH", "SOUTH"):
+            uow.add(Partner(name=name, application="ADT", facility=name, zone="UTC", policies={}))
+    accept(ris, *(message(msh("ADT^A04", sender=f"ADT|{name}"), "PID|1||77||Meadow^Anna") for name in ("NORTH", "SOUTH")))
+    assert rows(ris, "SELECT key FROM patient_identifier ORDER BY key") == [("NORTH|MR|77",), ("SOUTH|MR|77",)]
+    assert counts(ris)["patient"] == 2
+
+
+def test_an_authority_may_be_named_by_its_universal_id(ris: Ris) -> None:
+    accept(ris, adt("A04", pid("77^^^&1.2.840.1&ISO^MR")))
+    assert rows(ris, "SELECT key FROM patient_identifier") == [("1.2.840.1|MR|77",)]
 
 
 def test_identifiers_of_two_patients_are_refused_and_change_nothing(ris: Ris) -> None:

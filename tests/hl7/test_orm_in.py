@@ -11,11 +11,10 @@ from ris.exam import service as exam
 from ris.hl7.intake import Intake
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import OrderStatus, Priority, ProcedureStatus
-from ris.partner.model import Partner
 from ris.scheduling import service as scheduling
 from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY
-from tests.hl7.asking import AA, PLACE, accept, ask, counts, order_of, outcome, patient_of, rows, tasks
+from tests.hl7.asking import AA, PLACE, accept, agree, ask, counts, order_of, outcome, patient_of, rows, tasks
 from tests.messages.samples import adt, cancel, message, msh, obr, orc, order, orm, pid, pv1
 
 pytestmark = pytest.mark.usefixtures("hospital")
@@ -68,15 +67,10 @@ def test_an_order_changes_no_demographics_unless_the_partner_owns_them(ris: Ris,
     accept(ris, adt("A04", pid("M1", "Meadow^Anna")), orm(pid("M1", "Brook^Ida"), orc("NW", "P1^EHR"), obr("P1^EHR")))
     with ris.read() as session:
         assert patient_of(session, "M1").family == "Meadow"
-    _agree(ris, hospital, order_owns_demographics=True)
+    agree(ris, hospital, order_owns_demographics=True)
     accept(ris, orm(pid("M1", "Brook^Ida"), orc("NW", "P2^EHR"), obr("P2^EHR")))
     with ris.read() as session:
         assert patient_of(session, "M1").family == "Brook"
-
-
-def _agree(ris: Ris, hospital: Hospital, **policies: object) -> None:
-    with ris.uow() as uow:
-        uow.session.get_one(Partner, hospital.partner_id).policies = policies
 
 
 def test_an_order_number_again_changes_the_order_and_places_no_second(ris: Ris) -> None:
@@ -102,7 +96,7 @@ def test_a_change_of_a_known_order_changes_what_it_says(control: str, ris: Ris, 
 
 
 def test_a_partner_may_agree_that_changes_of_unknown_orders_are_refused(ris: Ris, hospital: Hospital) -> None:
-    _agree(ris, hospital, change_of_unknown_order="refuse")
+    agree(ris, hospital, change_of_unknown_order="refuse")
     assert ask(ris, order("P1^EHR", control="XO")) == [("AE", "204", "ORC^1^2")]
 
 
@@ -195,6 +189,21 @@ def test_an_order_without_orc_takes_its_number_from_obr(ris: Ris) -> None:
         assert order_of(session).placer_namespace == "EHR"
 
 
+def test_an_order_whose_orc_has_no_number_takes_it_from_obr(ris: Ris) -> None:
+    accept(ris, orm(pid(), orc("NW", ""), obr("P1^EHR")))
+    with ris.read() as session:
+        assert order_of(session).placer_namespace == "EHR"
+
+
+def test_a_sender_that_numbers_as_filler_alone_is_known_by_that(ris: Ris) -> None:
+    accept(ris, orm(pid(), orc("NW", "", f3="F1^^1.2.840"), obr("")), orm(pid(), orc("NW", "", f3="F1^^1.2.840"), obr("", "MRBRAIN")))
+    with ris.read() as session:
+        known = order_of(session, "F1")
+        assert known.placer_namespace == "1.2.840"
+        assert [p.partner_code for p in known.procedures] == ["MRBRAIN"]
+    assert counts(ris)["imaging_order"] == 1
+
+
 def test_an_unknown_code_is_placed_with_a_task_and_mapping_it_resolves_every_exam(ris: Ris, hospital: Hospital) -> None:
     accept(ris, order("P1^EHR", "HEAD7^Skull^L"), order("P2^EHR", "HEAD7^Skull^L"))
     with ris.read() as session:
@@ -235,7 +244,7 @@ def test_our_own_number_finds_the_order_where_the_placer_has_none(ris: Ris) -> N
 
 def test_an_order_without_any_number_is_refused_unless_agreed(ris: Ris, hospital: Hospital) -> None:
     assert ask(ris, order("")) == [("AE", "101", "ORC^1^2")]
-    _agree(ris, hospital, missing_placer_number="place")
+    agree(ris, hospital, missing_placer_number="place")
     accept(ris, order(""))
     assert counts(ris)["imaging_order"] == 1
 

@@ -48,16 +48,20 @@ def day(text: str) -> date | None:
 
 
 def identifiers(field: Field, partner: PartnerRow) -> tuple[IdentifierData, ...]:
-    """Every CX with a value; the authority is the partner's where none is named, and the types of record numbers are one."""
+    """Every CX with a value; the types of record numbers are one."""
     found = {}
     for cx in field.repetitions:
         value = cx.component(1).strip()
         if value and value != NULL:
             kind = cx.component(5).strip().upper()
-            authority = cx.component(4).strip() or partner.authority
-            data = IdentifierData(value, authority, "MR" if kind in RECORD_NUMBERS else kind)
+            data = IdentifierData(value, authority(cx, partner), "MR" if kind in RECORD_NUMBERS else kind)
             found[data.key] = data
     return tuple(found.values())
+
+
+def authority(cx: Field, partner: PartnerRow) -> str:
+    """CX-4, data type HD: its name, else its universal id, else the partner's own."""
+    return cx.component(4).strip() or cx.component(4, 2).strip() or partner.default_authority
 
 
 def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -> PatientData:
@@ -140,7 +144,7 @@ def visit(message: Message, partner: PartnerRow) -> VisitData | None:
     location = " ".join(part for i in (1, 2, 3) if (part := pv1.value(3, i).strip()))
     return VisitData(
         visit_number=number.component(1).strip(),
-        authority=number.component(4).strip() or partner.authority,
+        authority=authority(number, partner),
         patient_class=_said(pv1.value(2)),
         location=location or None,
         attending=person(pv1.field(7))[1] or None,

@@ -32,10 +32,9 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     data = required_patient(reading)
     with located("PID", 3):
         found, _ = patients.find(uow, data)
-    visit = fields.visit(reading.message, reading.partner)
-    if visit is not None:
+    if reading.visit is not None:
         with located("PV1", 19):
-            patients.check_visit(uow, found, visit)
+            patients.check_visit(uow, found, reading.visit)
     planned = [_plan(uow, reading, group, found) for group in groups]
     with located("PID", 3):
         owns = policy(dict(reading.partner.policies), "order_owns_demographics")
@@ -50,14 +49,21 @@ def order_groups(reading: Reading) -> list[list[Segment]]:
 
 
 def order_numbers(group: Iterable[Segment]) -> tuple[tuple[str, str], str]:
-    """Placer number with namespace (ORC-2, else OBR-2) and filler number (ORC-3, else OBR-3)."""
-    placer, filler = ("", ""), ""
+    """Placer number with namespace (ORC-2, else OBR-2) and filler number (ORC-3, else OBR-3).
+
+    A sender who gives a filler number alone knows its order by that: where it is not ours it is the placer number too.
+    """
+    placer = filler = ("", "")
     for segment in group:
         if segment.name in ("ORC", "OBR"):
-            if not placer[0]:
-                placer = (segment.value(2).strip(), segment.value(2, 2).strip())
-            filler = filler or segment.value(3).strip()
-    return placer, filler
+            placer = placer if placer[0] else _entity(segment, 2)
+            filler = filler if filler[0] else _entity(segment, 3)
+    return placer if placer[0] else filler, filler[0]
+
+
+def _entity(segment: Segment, field: int) -> tuple[str, str]:
+    """EI: the number, and its namespace, else its universal id."""
+    return segment.value(field).strip(), segment.value(field, 2).strip() or segment.value(field, 3).strip()
 
 
 def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Patient | None) -> tuple[list[Segment], Order | None, str]:
@@ -70,7 +76,7 @@ def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Pati
     if known is not None and (patient is None or known.patient_id != patient.id):
         _conflict_task(uow, reading, known)
         raise Duplicate("this order number belongs to another patient", location=head.location(2))
-    action = _action(reading, head, CONTROLS[control], known)
+    action = _action(reading, group, CONTROLS[control], known)
     if action != "cancel" and not any(s.name == "OBR" for s in group):
         raise Missing("the order names no procedure: OBR is missing", error_code="100", location=Location("OBR"))
     if action == "change" and known is not None and known.status in (OrderStatus.cancelled, OrderStatus.discontinued):
@@ -78,15 +84,16 @@ def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Pati
     return group, known, action
 
 
-def _action(reading: Reading, head: Segment, action: str, known: Order | None) -> str:
+def _action(reading: Reading, group: list[Segment], action: str, known: Order | None) -> str:
     if known is not None:
         return "change" if action == "place" else action
-    (number, _), filler = order_numbers([head])
+    head = group[0]
+    (number, _), _ = order_numbers(group)
     if action == "cancel":
         raise NotFound("we know no such order", location=head.location(2))
     if action == "change" and policy(dict(reading.partner.policies), "change_of_unknown_order") == "refuse":
         raise NotFound("we know no such order", location=head.location(2))
-    if not number and not filler and policy(dict(reading.partner.policies), "missing_placer_number") == "refuse":
+    if not number and policy(dict(reading.partner.policies), "missing_placer_number") == "refuse":
         raise Missing("the order has no number", location=head.location(2))
     return "place"
 
