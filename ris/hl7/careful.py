@@ -11,7 +11,8 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor
 from ris.hl7 import ack
-from ris.hl7.intake import Incoming, Intake
+from ris.hl7.incoming import Incoming
+from ris.hl7.intake import Intake
 from ris.hl7.refusal import Fault
 from ris.journal import service as journal
 from ris.journal.model import Message, MessageState, ProcessRun, Strike

@@ -1,111 +1,41 @@
 """From frames to committed effects and answers: a group of messages in one transaction, and one at a time when that fails."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import re
+import traceback
+from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
-from ris.base.errors import Conflict, Location, RisError, Unavailable, Unsupported
+from ris.base.errors import Conflict, Location, RisError, Stale, Unavailable, Unsupported
 from ris.base.ids import new_id
 from ris.base.uow import RETRIED, Actor, UnitOfWork
 from ris.catalog.queries import first_site, procedures_for
 from ris.hl7 import ack
 from ris.hl7.charset import decode
 from ris.hl7.er7 import Message
-from ris.hl7.inbound import READERS, fields, orm
+from ris.hl7.inbound import READERS, fields
 from ris.hl7.inbound.reading import Reading
+from ris.hl7.incoming import Group, Incoming, runs
 from ris.hl7.refusal import CommitUnknown, Fault, RefusedAfterChange, Rejected, described
 from ris.journal import service as journal
 from ris.journal.model import Direction, MessageState
 from ris.journal.queries import Key, stored_answers, used_control_ids
 from ris.journal.service import Entry
 from ris.order.model import Order
-from ris.order.service import placer_key
 from ris.partner.policy import policy
 from ris.partner.queries import PartnerRow, Partners, partners
 from ris.patient.model import Patient, PatientIdentifier, Visit
-from ris.patient.service import PatientData, VisitData
 from ris.program import Program
 from ris.task import service as task
 
 log = logging.getLogger(__name__)
 
-ALONE_BYTES = 65_536
-"""A longer message is a group of its own, so that it holds nobody up."""
 
-
-_NOBODY = PatientData(())
-
-
-@dataclass(slots=True)
-class Incoming:
-    """One frame on its way through, read once, applied at most once."""
-
-    raw: bytes
-    place: str
-    partner: PartnerRow | None = None
-    header: ack.Header | None = None
-    message: Message | None = None
-    codec: str = "utf-8"
-    refusal: RisError | None = None
-    """Known before anything of the database was looked at."""
-    digest: str = ""
-    patient: PatientData = _NOBODY
-    visit: VisitData | None = None
-    answer: bytes = b""
-    """Empty: the peer is owed none, because it is not known what became of the message."""
-
-    @property
-    def control_id(self) -> str:
-        return self.header.control_id if self.header else ""
-
-    @property
-    def kind(self) -> str:
-        return f"{self.header.message_code}^{self.header.trigger_event}".strip("^") if self.header else ""
-
-    @property
-    def key(self) -> Key | None:
-        return (self.partner.id, self.control_id, self.digest) if self.partner and self.control_id else None
-
-
-@dataclass
-class _Group:
-    """What one transaction works on, with the keys that it takes before it looks."""
-
-    incoming: Sequence[Incoming]
-    codes: set[str] = field(default_factory=set)
-    identifiers: set[str] = field(default_factory=set)
-    placers: set[str] = field(default_factory=set)
-    fillers: set[str] = field(default_factory=set)
-    visits: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        for one in self.incoming:
-            if one.message is not None and one.partner is not None and one.refusal is None:
-                self._collect(one, one.message, one.partner)
-
-    def _collect(self, one: Incoming, message: Message, partner: PartnerRow) -> None:
-        self.identifiers.update(i.key for i in one.patient.identifiers)
-        for segment in message.all("MRG") + message.all("PID")[1:]:
-            self.identifiers.update(i.key for i in fields.identifiers(segment.field(1 if segment.name == "MRG" else 3), partner))
-        if one.visit:
-            self.visits.add(one.visit.key)
-        for group in message.groups(("ORC", "OBR")):
-            (number, namespace), filler = orm.order_numbers(group)
-            if number:
-                self.placers.add(placer_key(partner.id, namespace, number))
-            if filler:
-                self.fillers.add(filler)
-            self.codes.update(s.value(4).strip() or s.value(4, 4).strip() for s in group if s.name == "OBR")
-
-    @cached_property
-    def locks(self) -> list[str]:
-        messages = [f"message|{one.key}" for one in self.incoming if one.key]
-        patients = [f"patient|{key}" for key in self.identifiers]
-        return messages + patients + [f"order|{key}" for key in self.placers | self.fillers] + [f"visit|{key}" for key in self.visits]
+_AWAY = Unavailable("it could not be stored: send it again later")
+_VERSION = re.compile(r"2\.[1-9](\D|$)")
+"""MSH-12.1, table 0104: 2.1 to 2.9 and what was published between them."""
 
 
 class Intake:
@@ -125,13 +55,14 @@ class Intake:
         except SQLAlchemyError as error:
             log.error("the database is away: %s", type(error).__name__)
         incoming = [self._read(raw, place) for raw, place in frames]
-        for group in _runs(incoming):
+        for group in runs(incoming):
             self._take_group(group)
         return [one.answer for one in incoming]
 
     def refuse_oversized(self, head: bytes) -> bytes:
         """The answer to a message that is longer than is taken."""
         header = ack.header(head)
+        log.warning("a message of %d bytes and more was refused: %s", self.program.settings.mllp.max_bytes, header.control_id)
         return self._build(header, Unsupported("the message is longer than is taken here", error_code="207"))
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -155,6 +86,9 @@ class Intake:
                 one.visit = fields.visit(one.message, one.partner)
         except RisError as error:
             one.refusal = error
+        except Exception as error:  # noqa: BLE001 (every message is owed an answer)
+            _log_fault(one, error)
+            one.refusal = Fault()
         return one
 
     def _partner(self, header: ack.Header) -> PartnerRow | None:
@@ -176,6 +110,8 @@ class Intake:
         production = not self.program.settings.is_demo
         if production and header.processing_id[:1] in ("T", "D") and not policy(dict(one.partner.policies), "accept_test_messages"):
             raise Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
+        if not _VERSION.match(header.version) and policy(dict(one.partner.policies), "unknown_version") == "refuse":
+            raise Rejected("this version is not read here", error_code="203", location=Location("MSH", 1, 12))
         if (header.message_code, header.trigger_event) not in READERS:
             known = header.message_code in {code for code, _ in READERS}
             raise Unsupported("this kind of message is not read here", error_code="201" if known else "200", location=Location("MSH", 1, 9))
@@ -193,20 +129,28 @@ class Intake:
                 self._failed(group[0], error)
                 return
             log.info("a group of %d is applied one by one: %s", len(group), type(error).__name__)
-            for one in group:
-                self._take_group([one])
+            self._one_by_one(group)
+
+    def _one_by_one(self, group: list[Incoming]) -> None:
+        """Each in a transaction of its own, until one finds no database at all: the others do not wait for it once more."""
+        for position, one in enumerate(group):
+            self._take_group([one])
+            if one.is_lost:
+                for other in group[position + 1 :]:
+                    other.answer = self._build(other.header, other.refusal or _AWAY)
+                return
 
     def _in_transaction(self, incoming: Sequence[Incoming]) -> None:
         for attempt in range(4):
             try:
                 return self._try(incoming)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in RETRIED or attempt == 3:
+            except Exception as error:
+                if attempt == 3 or not _is_worth_another_try(error, alone=len(incoming) == 1):
                     raise
         return None
 
     def _try(self, incoming: Sequence[Incoming]) -> None:
-        group = _Group(incoming)
+        group = Group(incoming)
         uow = self.program.uow(Actor("system", 0, "HL7 intake"))
         answers: list[bytes] = []
         try:
@@ -224,7 +168,7 @@ class Intake:
         for one, answer in zip(incoming, answers, strict=True):
             one.answer = answer
 
-    def _prefetch(self, uow: UnitOfWork, group: _Group) -> None:
+    def _prefetch(self, uow: UnitOfWork, group: Group) -> None:
         """One query a table for everything that the group names."""
         uow.load(PatientIdentifier.key, group.identifiers)
         found = [row for key in group.identifiers if (row := uow.find(PatientIdentifier.key, key))]
@@ -237,13 +181,13 @@ class Intake:
             uow.reserve("filler", new)
             uow.reserve("accession", new)
 
-    def _procedures(self, uow: UnitOfWork, group: _Group) -> dict[int, dict[str, int]]:
+    def _procedures(self, uow: UnitOfWork, group: Group) -> dict[int, dict[str, int]]:
         ids = {one.partner.id for one in group.incoming if one.partner}
         return {partner_id: procedures_for(uow.session, partner_id, group.codes) for partner_id in ids} if group.codes else {}
 
     def _used_control_ids(self, uow: UnitOfWork, incoming: Sequence[Incoming]) -> set[tuple[int, str]]:
         """Of the partners alone with whom it is agreed that each is used once."""
-        strict = {one.partner.id for one in incoming if one.partner and policy(dict(one.partner.policies), "control_id_reuse") == "refuse"}
+        strict = {one.partner.id for one in incoming if one.partner and _uses_control_ids_once(one.partner)}
         return used_control_ids(uow.session, strict, {one.control_id for one in incoming})
 
     def _one(
@@ -283,6 +227,8 @@ class Intake:
         journal.record(uow, entry, MessageState.applied, ack_code="AA", answer=answer, touched=reading.touched)
         if one.key is not None:
             stored[one.key] = ("AA", answer)
+        if _uses_control_ids_once(one.partner):
+            used.add((one.partner.id, one.control_id))
         return answer
 
     def _site(self, uow: UnitOfWork, partner: PartnerRow) -> int:
@@ -299,22 +245,24 @@ class Intake:
     def _failed(self, one: Incoming, error: Exception) -> None:
         """A message that could not be applied alone: it changes nothing, and says why, in the journal too if that can be."""
         reading = None
+        refusal: RisError
         if isinstance(error, RefusedAfterChange):
             refusal, reading = error.refusal, error.reading
+        elif isinstance(error, RisError):
+            refusal = error
         elif isinstance(error, OperationalError):
-            refusal = Unavailable("it could not be stored: send it again later")
+            refusal = _AWAY
         else:
-            # Only the kind of the fault: its text may quote the message.
-            log.error("message %s from %s cannot be applied: %s", one.control_id, one.place, type(error).__name__, exc_info=error)
+            _log_fault(one, error)
             refusal = (
                 Conflict("it could not be applied: a fault of ours, or of a value in it") if isinstance(error, SQLAlchemyError) else Fault()
             )
-        one.refusal = refusal
         one.answer = self._build(one.header, refusal)
         try:
             with self.program.uow(Actor("system", 0, "HL7 intake")) as uow:
                 self._refuse(uow, one, self._entry(uow, one), refusal, reading)
         except SQLAlchemyError as second:
+            one.is_lost = True
             log.error("a refusal could not be journalled: %s", type(second).__name__)
 
     def _look_up(self, group: Sequence[Incoming]) -> None:
@@ -353,6 +301,25 @@ class Intake:
         )  # fmt: skip
 
 
+def _log_fault(one: Incoming, error: Exception) -> None:
+    """Where it happened and what kind of fault it is; its text is left out, since it may quote the message."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("message %s from %s cannot be applied: %s\n%s", one.control_id, one.place, type(error).__name__, frames)
+
+
+def _is_worth_another_try(error: Exception, *, alone: bool) -> bool:
+    """The database asks for it; or somebody else was faster with a row, and a message alone can look again."""
+    if alone and isinstance(error, RefusedAfterChange):
+        return isinstance(error.refusal, Stale)
+    if alone and isinstance(error, Stale | IntegrityError):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRIED
+
+
+def _uses_control_ids_once(partner: PartnerRow) -> bool:
+    return bool(policy(dict(partner.policies), "control_id_reuse") == "refuse")
+
+
 def _commit(uow: UnitOfWork) -> None:
     try:
         uow.commit()
@@ -360,18 +327,3 @@ def _commit(uow: UnitOfWork) -> None:
         if error.connection_invalidated:
             raise CommitUnknown from error
         raise
-
-
-def _runs(incoming: Iterable[Incoming]) -> Iterable[list[Incoming]]:
-    """Groups in order of arrival; a long message is alone."""
-    run: list[Incoming] = []
-    for one in incoming:
-        if len(one.raw) > ALONE_BYTES:
-            if run:
-                yield run
-            yield [one]
-            run = []
-        else:
-            run.append(one)
-    if run:
-        yield run

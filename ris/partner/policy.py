@@ -8,6 +8,7 @@ DEFAULTS: dict[str, Any] = {
     "missing_placer_number": "refuse",
     "accept_test_messages": False,
     "control_id_reuse": "accept",
+    "unknown_version": "accept",
 }
 MEANING = {
     "order_owns_demographics": "Whether an order's PID changes a known patient; by default only ADT does.",
@@ -15,6 +16,7 @@ MEANING = {
     "missing_placer_number": "What an order without placer and filler number does: refuse, or place.",
     "accept_test_messages": "Whether MSH-11 T and D are applied in production.",
     "control_id_reuse": "What an MSH-10 that was applied before does with other bytes: accept or refuse.",
+    "unknown_version": "What an MSH-12 outside 2.1 to 2.9 does: accept or refuse.",
 }
 
 

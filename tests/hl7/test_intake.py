@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.bootstrap import Ris
-from ris.hl7.intake import ALONE_BYTES, Intake
+from ris.hl7.incoming import ALONE_BYTES
+from ris.hl7.intake import Intake
 from ris.journal.model import Message, MessageState
 from ris.partner.model import Partner
 from ris.settings import Data, Database, Mllp, Settings
 from tests.factories.hospital import Hospital, build_hospital
-from tests.hl7.asking import AA, PLACE, accept, ask, counts, journal, outcome, patient_of, rows
+from tests.hl7.asking import AA, PLACE, accept, agree, ask, counts, journal, outcome, patient_of, rows
 from tests.messages.samples import adt, cancel, merge, message, msh, obr, orc, order, orm, pid, pv1
 
 pytestmark = pytest.mark.usefixtures("hospital")
@@ -158,11 +159,26 @@ def test_the_same_control_id_with_other_bytes_is_another_message(ris: Ris) -> No
 
 
 def test_a_partner_may_agree_that_a_control_id_is_used_once(ris: Ris, hospital: Hospital) -> None:
-    with ris.uow() as uow:
-        uow.session.get_one(Partner, hospital.partner_id).policies = {"control_id_reuse": "refuse"}
+    agree(ris, hospital, control_id_reuse="refuse")
     accept(ris, order("P1^EHR", control_id="X1"))
     assert ask(ris, order("P2^EHR", control_id="X1"), order("P1^EHR", control_id="X2")) == [("AR", "205", "MSH^1^10"), AA]
     assert ask(ris, order("P3^EHR", control_id="X3")) == [AA]
+
+
+def test_a_control_id_used_twice_in_one_group_is_refused_where_agreed(ris: Ris, hospital: Hospital) -> None:
+    agree(ris, hospital, control_id_reuse="refuse")
+    answers = take(ris, order("P1^EHR", control_id="X1"), order("P2^EHR", control_id="X1"))
+    assert [outcome(answer) for answer in answers] == [AA, ("AR", "205", "MSH^1^10")]
+
+
+@pytest.mark.parametrize("version", ["", "P", "1.9", "3.0", "2.10"])
+def test_an_unknown_version_is_taken_unless_agreed(version: str, ris: Ris, hospital: Hospital) -> None:
+    one = message(msh("ADT^A04", version=version), pid())
+    accept(ris, one)
+    agree(ris, hospital, unknown_version="refuse")
+    (answer,) = take(ris, one.replace(b"Meadow", b"Brook"))
+    assert answer.split(b"\r")[1].startswith(b"MSA|AR|")
+    accept(ris, *(message(msh("ADT^A04", version=known), pid()) for known in ("2.1", "2.3.1", "2.5.1", "2.9")))
 
 
 def test_the_same_control_id_of_another_sender_is_another_message(ris: Ris, hospital: Hospital) -> None:
@@ -296,6 +312,28 @@ def test_one_message_that_cannot_be_applied_spoils_none_of_its_group(ris: Ris) -
     assert [outcome(a) for a in take(ris, order("P1^EHR"), bad, order("P3^EHR"))] == [AA, ("AE", "101", "OBR^1^4"), AA]
     assert rows(ris, "SELECT placer_number FROM imaging_order ORDER BY 1") == [("P1",), ("P3",)]
     assert [state for state, _ in journal(ris)].count("refused") == 1
+
+
+def test_a_fault_of_ours_is_answered_spoils_no_neighbour_and_tells_the_log_no_name(ris: Ris, caplog: pytest.LogCaptureFixture) -> None:
+    with ris.uow() as uow:
+        uow.add(Partner(name="LOST", application="LOST", facility="LOST", zone="Nowhere/Meadow", policies={}))
+    bad = message(msh("ORM^O01", sender="LOST|LOST"), pid(), "ORC|NW|P2|||||||20260101", obr("P2"))
+    assert [outcome(a) for a in take(ris, order("P1^EHR"), bad, order("P3^EHR"))] == [AA, ("AE", "207", ""), AA]
+    assert "ZoneInfoNotFoundError" in caplog.text
+    assert "Meadow" not in caplog.text
+    assert journal(ris) == [("applied", "AA"), ("refused", "AE"), ("applied", "AA")]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_database_that_is_away_is_waited_for_once_a_group(ris: Ris, caplog: pytest.LogCaptureFixture) -> None:
+    other = Ris(ris.settings)
+    with other.engine.begin() as writer:
+        answers = take(ris, *(order(f"P{n}^EHR") for n in range(20)))
+        writer.exec_driver_sql("SELECT 1")
+    other.close()
+    assert [outcome(answer) for answer in answers] == [("AE", "207", "")] * 20
+    assert caplog.text.count("could not be journalled") == 1
 
 
 def test_the_journal_says_what_a_message_touched(ris: Ris) -> None:
