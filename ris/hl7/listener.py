@@ -19,6 +19,8 @@ GATHER_S = 0.0015
 """How long a group waits for more while fewer frames wait than connections are open (as PostgreSQL's commit_delay does)."""
 GROUP = 256
 """Messages in one transaction at the most."""
+MOST_OWED = 256
+"""A peer that is owed so many answers, or one long message's worth of bytes, is not read from until it got some of them."""
 
 
 class Connection(asyncio.Protocol):
@@ -33,6 +35,8 @@ class Connection(asyncio.Protocol):
         self.last_heard = 0.0
         self.owed = 0
         """Answers that are still to be given."""
+        self._owed_bytes = 0
+        self._peer_reads = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -55,19 +59,48 @@ class Connection(asyncio.Protocol):
             elif isinstance(item, Partial):
                 log.warning("a message of %s was cut off: %d bytes dropped", self.place, item.size)
             elif not isinstance(item, Commit):
+                self._owed_bytes += len(item.payload)
                 self.listener.put(self, item.payload, b"")
+        self._regulate()
+
+    def pause_writing(self) -> None:
+        self._peer_reads = False
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        self._peer_reads = True
+        self._regulate()
+
+    def _regulate(self) -> None:
+        """Takes no more than can be answered: what a peer sends beyond that waits in its own machine."""
+        if self.owed >= MOST_OWED or self._owed_bytes > self.listener.program.settings.mllp.max_bytes or not self._peer_reads:
+            self.transport.pause_reading()
+        else:
+            self.transport.resume_reading()
+
+    def hang_up(self) -> None:
+        """Closes; what a peer that has stopped reading did not fetch is not waited for."""
+        if self._peer_reads:
+            self.transport.close()
+        else:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.listener.forget(self)
 
-    def answer(self, payload: bytes) -> None:
-        """Sends an answer, or closes where none may be given. A peer that has gone misses its own answer only."""
+    def answer(self, payload: bytes, size: int) -> None:
+        """Sends an answer, or closes where none may be given. A peer that has gone misses its own answer only.
+
+        `size` is that of the message.
+        """
         self.owed -= 1
+        self._owed_bytes -= size
         self.last_heard = time.monotonic()
         if self.transport.is_closing():
             return
         if payload:
             self.transport.write(frame(payload))
+            self._regulate()
         else:
             self.transport.close()
 
@@ -125,9 +158,10 @@ class Listener:
             group = self._gather()
             if not group:
                 return
-            answers = self._answers(group)
+            answers = self._answers_or_none(group)
             self._loop.call_soon_threadsafe(
-                _deliver, [(connection, answer) for (connection, _, _), answer in zip(group, answers, strict=True)]
+                _deliver,
+                [(connection, answer, len(payload or b"")) for (connection, payload, _), answer in zip(group, answers, strict=True)],
             )
 
     def _gather(self) -> list[tuple[Connection, bytes | None, bytes]]:
@@ -142,6 +176,14 @@ class Listener:
                 if left <= 0 or not self._something.wait(left):
                     break
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+
+    def _answers_or_none(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes]:
+        """Nothing that can happen to one group ends this thread: without answers, its connections are closed."""
+        try:
+            return self._answers(group)
+        except Exception as error:
+            log.critical("a group of %d is not answered: %s", len(group), type(error).__name__)
+            return [b""] * len(group)
 
     def _answers(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes]:
         taken = iter(self.intake.take([(payload, connection.place) for connection, payload, _ in group if payload is not None]))
@@ -163,7 +205,7 @@ class Listener:
             for connection in list(self.connections):
                 if not connection.owed and now - connection.last_heard > limit:
                     log.info("closed %s: nothing heard for %d s", connection.place, limit)
-                    connection.transport.close()
+                    connection.hang_up()
 
     def _tls(self) -> ssl.SSLContext | None:
         settings = self.program.settings.mllp
@@ -178,6 +220,6 @@ class Listener:
         return context
 
 
-def _deliver(answers: list[tuple[Connection, bytes]]) -> None:
-    for connection, answer in answers:
-        connection.answer(answer)
+def _deliver(answers: list[tuple[Connection, bytes, int]]) -> None:
+    for connection, answer, size in answers:
+        connection.answer(answer, size)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ris.bootstrap import Ris
+from ris.hl7.listener import MOST_OWED
 from ris.processes import database
 from ris.settings import Database, Mllp
 from tests.factories.hospital import build_hospital
 from tests.hl7.asking import AA, counts, journal, outcome
 from tests.hl7.listening import END, VT, Peer, listening
-from tests.messages.samples import adt, order, orm, pid
+from tests.messages.samples import adt, message, msh, order, orm, pid
 from tests.messages.samples import obr as obr_segment
 from tests.messages.samples import orc as orc_segment
 from tests.postgres import PostgresServer
@@ -58,6 +59,24 @@ def test_many_frames_in_one_send_are_answered_in_order(port: int, ris: Ris) -> N
     assert control_ids(answers) == [f"X{n}" for n in range(50)]
     assert {outcome(answer) for answer in answers} == {AA}
     assert counts(ris)["imaging_order"] == 50
+
+
+def test_a_peer_may_send_far_more_than_it_is_answered_meanwhile(port: int) -> None:
+    messages = [order("P1^EHR", control_id=f"X{n}") for n in range(3 * MOST_OWED)]
+    with Peer(port) as peer:
+        peer.send(*messages)
+        answers = [peer.answer() for _ in messages]
+    assert control_ids(answers) == [f"X{n}" for n in range(3 * MOST_OWED)]
+
+
+def test_a_peer_that_never_fetches_its_answers_is_hung_up_on(port: int) -> None:
+    """MSH-10 is echoed, so that each answer is long."""
+    refused = message(msh("XXX^Y01", "N" * 3_000))
+    with Peer(port) as greedy:
+        with pytest.raises(ConnectionError):
+            greedy.send(*[refused] * 20_000)
+        with Peer(port) as other:
+            assert outcome(other.exchange(order())) == AA
 
 
 def test_a_message_may_come_one_byte_at_a_time(port: int) -> None:
