@@ -7,19 +7,24 @@ from sqlalchemy.orm import Session
 
 from ris.catalog.model import CodeMap, Procedure, Site
 
+# Made once: to put a statement together takes longer than to run it.
+_CODES: sa.BindParameter[list[str]] = sa.bindparam("codes", expanding=True)
+_OWN = sa.select(Procedure.code, Procedure.id).where(Procedure.code.in_(_CODES), Procedure.active)
+_MAPPED = (
+    sa.select(CodeMap.their_code, Procedure.id)
+    .join(Procedure, Procedure.code == CodeMap.our_code)
+    .where(CodeMap.partner_id == sa.bindparam("partner_id"), CodeMap.kind == "procedure", CodeMap.their_code.in_(_CODES))
+)
+
 
 def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> dict[str, int]:
     """A partner's codes to our procedures: by its code map, else where the code is our own. What is unknown is left out."""
     wanted = list(dict.fromkeys(code for code in codes if code))
     if not wanted:
         return {}
-    own = session.execute(sa.select(Procedure.code, Procedure.id).where(Procedure.code.in_(wanted), Procedure.active))
+    own = session.execute(_OWN, {"codes": wanted})
     found: dict[str, int] = {code: procedure_id for code, procedure_id in own}  # noqa: C416 (dict() of rows loses the types)
-    mapped = session.execute(
-        sa.select(CodeMap.their_code, Procedure.id)
-        .join(Procedure, Procedure.code == CodeMap.our_code)
-        .where(CodeMap.partner_id == partner_id, CodeMap.kind == "procedure", CodeMap.their_code.in_(wanted))
-    )
+    mapped = session.execute(_MAPPED, {"partner_id": partner_id, "codes": wanted})
     return found | {their_code: procedure_id for their_code, procedure_id in mapped}  # noqa: C416
 
 

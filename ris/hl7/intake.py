@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 import traceback
 from collections.abc import Sequence
 from typing import cast
@@ -32,6 +33,9 @@ from ris.task import service as task
 
 log = logging.getLogger(__name__)
 
+PARTNERS_S = 1.0
+"""What is agreed with a known partner is taken up after so long at the most."""
+
 
 _AWAY = Unavailable("it could not be stored: send it again later")
 _VERSION = re.compile(r"2\.[1-9](\D|$)")
@@ -44,16 +48,15 @@ class Intake:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._partners: Partners | None = None
+        self._partners_read_at = 0.0
 
     def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
         """The answers to frames (bytes, place of the sender), in their order; whatever happens, one for each.
 
         An empty answer: nobody knows whether COMMIT went through, so nothing may be said and the connection is closed.
         """
-        try:
+        if time.monotonic() - self._partners_read_at > PARTNERS_S:
             self._refresh_partners()
-        except SQLAlchemyError as error:
-            log.error("the database is away: %s", type(error).__name__)
         incoming = [self._read(raw, place) for raw, place in frames]
         for group in runs(incoming):
             self._take_group(group)
@@ -68,8 +71,12 @@ class Intake:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _refresh_partners(self) -> None:
-        with self.program.read() as session:
-            self._partners = partners(session)
+        try:
+            with self.program.read() as session:
+                self._partners = partners(session)
+            self._partners_read_at = time.monotonic()
+        except SQLAlchemyError as error:
+            log.error("the database is away: %s", type(error).__name__)
 
     def _read(self, raw: bytes, place: str) -> Incoming:
         one = Incoming(raw, place, digest=journal.digest(raw))
@@ -94,8 +101,11 @@ class Intake:
     def _partner(self, header: ack.Header) -> PartnerRow | None:
         if self._partners is None:
             return None
-        application, facility = header.sending_application.split("^")[0], header.sending_facility.split("^")[0]
-        return self._partners.find(application, facility, self.program.settings.mllp.unknown_partner)
+        sender = header.sending_application.split("^")[0], header.sending_facility.split("^")[0]
+        if sender not in self._partners.by_sender:
+            # Before somebody is called unknown, somebody may have entered them.
+            self._refresh_partners()
+        return self._partners.find(*sender, self.program.settings.mllp.unknown_partner)
 
     def _check_header(self, one: Incoming) -> None:
         header = one.header

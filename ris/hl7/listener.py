@@ -149,7 +149,9 @@ class Listener:
         connection.owed += 1
         with self._something:
             self._waiting.append((connection, payload, head))
-            self._something.notify()
+            # The first ends the writer's sleep, the last its gathering; to wake it for each between would cost more than a message.
+            if len(self._waiting) == 1 or len(self._waiting) >= len(self.connections):
+                self._something.notify()
 
     # ── the writer's thread ──────────────────────────────────────────────────────────────────────────────────────────
 

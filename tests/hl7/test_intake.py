@@ -4,6 +4,7 @@ import random
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from ris.bootstrap import Ris
 from ris.hl7.incoming import ALONE_BYTES
-from ris.hl7.intake import Intake
+from ris.hl7.intake import PARTNERS_S, Intake
 from ris.journal.model import Message, MessageState
 from ris.partner.model import Partner
 from ris.settings import Data, Database, Mllp, Settings
@@ -58,6 +59,16 @@ def test_a_partner_that_is_added_is_known_at_once(ris: Ris, hospital: Hospital) 
     with ris.uow() as uow:
         uow.add(Partner(name="NEW", application="NEW", facility="HOSP", zone="UTC", site_id=hospital.sites["MAIN"], policies={}))
     assert outcome(*intake.take([(one, PLACE)])) == AA
+
+
+def test_what_is_agreed_with_a_known_partner_is_taken_up_while_running(ris: Ris, hospital: Hospital) -> None:
+    intake = Intake(ris)
+    one = message(msh("ADT^A04", version="7"), pid())
+    assert outcome(*intake.take([(one, PLACE)])) == AA
+    agree(ris, hospital, unknown_version="refuse")
+    deadline = time.monotonic() + 5 * PARTNERS_S
+    while outcome(*intake.take([(message(msh("ADT^A04", version="7"), pid()), PLACE)])) == AA:
+        assert time.monotonic() < deadline
 
 
 def test_a_kind_of_message_that_is_not_read_is_rejected(ris: Ris) -> None:

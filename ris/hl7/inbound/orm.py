@@ -1,8 +1,8 @@
 """ORM^O01 in: new, changed and cancelled orders (HL7 v2.5.1 ch. 4.4.1, IHE RAD-2)."""
 
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from ris.base.errors import Duplicate, Invalid, Location, Missing, NotAllowedNow, NotFound
 from ris.base.ref import Coded, Ref
@@ -21,6 +21,8 @@ from ris.patient.model import Patient, Visit
 
 CONTROLS = {"": "place", "NW": "place", "XO": "change", "CA": "cancel", "DC": "cancel"}
 """ORC-1, table 0119."""
+_PRIORITIES = frozenset(p.value for p in Priority)
+Read = TypeVar("Read")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -63,7 +65,8 @@ def order_numbers(group: Iterable[Segment]) -> tuple[tuple[str, str], str]:
 
 def _entity(segment: Segment, field: int) -> tuple[str, str]:
     """EI: the number, and its namespace, else its universal id."""
-    return segment.value(field).strip(), segment.value(field, 2).strip() or segment.value(field, 3).strip()
+    number = segment.value(field).strip()
+    return (number, segment.value(field, 2).strip() or segment.value(field, 3).strip()) if number else ("", "")
 
 
 def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Patient | None) -> tuple[list[Segment], Order | None, str]:
@@ -156,7 +159,7 @@ def _request(reading: Reading, group: list[Segment], patient: Patient, visit: Vi
         placer_namespace=namespace,
         visit_id=visit.id if visit else None,
         priority=_priority(orc, first, tq1),
-        requested_at=_first_moment(zone, tq1.value(7) if tq1 else "", orc.value(7, 4) if orc else "", first.value(27, 4), first.value(36)),
+        requested_at=_first(lambda text: fields.moment(text, zone), (tq1, 7, 1), (orc, 7, 4), (first, 27, 4), (first, 36, 1)),
         placed_at=fields.moment(orc.value(9), zone) if orc else None,
         orderer_number=number,
         orderer_name=name,
@@ -179,13 +182,17 @@ def _orderer(orc: Segment | None, obr: Segment) -> tuple[str, str]:
 
 def _priority(orc: Segment | None, obr: Segment, tq1: Segment | None) -> Priority | None:
     """TQ1-9, ORC-7.6, OBR-27.6, OBR-5; by the first letter, so that `STAT` and `TM5` are read too."""
-    said = (tq1.value(9) if tq1 else "", orc.value(7, 6) if orc else "", obr.value(27, 6), obr.value(5))
-    letter = next((text.strip().upper()[:1] for text in said if text.strip()), "")
-    return Priority(letter) if letter in {p.value for p in Priority} else None
+    letter = _first(lambda text: text.strip().upper()[:1], (tq1, 9, 1), (orc, 7, 6), (obr, 27, 6), (obr, 5, 1)) or ""
+    return Priority(letter) if letter in _PRIORITIES else None
 
 
-def _first_moment(zone: str, *texts: str) -> datetime | None:
-    return next((found for text in texts if text and (found := fields.moment(text, zone))), None)
+def _first(read: Callable[[str], Read], *places: tuple[Segment | None, int, int]) -> Read | None:
+    """What is read at the first of the places (segment, field, component) that holds something which can be read."""
+    for segment, field, component in places:
+        text = segment.value(field, component) if segment else ""
+        if text and (found := read(text)):
+            return found
+    return None
 
 
 def _clinical(group: list[Segment], obr: Segment) -> str:
