@@ -164,6 +164,20 @@ def _listener(ris: Ris, **more: str) -> Running:
     )
 
 
+def test_the_stored_answer_is_given_by_a_second_process_and_after_a_restart(ris: Ris) -> None:
+    one = order(control_id="X1")
+    answers = []
+    with _listener(ris) as first, _listener(ris) as second:
+        for listener in (first, second):
+            with Peer(listener.port) as peer:
+                answers.append(peer.exchange(one))
+    with _listener(ris) as restarted, Peer(restarted.port) as peer:
+        answers.append(peer.exchange(one))
+    assert outcome(answers[0]) == AA
+    assert answers == [answers[0]] * 3
+    assert counts(ris)["imaging_order"] == 1
+
+
 def _until_hung_up(peer: Peer) -> Iterator[bytes]:
     while True:
         try:
