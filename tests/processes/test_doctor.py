@@ -1,6 +1,5 @@
 """The doctor names each fault and what to do about it."""
 
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -67,7 +66,6 @@ def test_a_port_that_the_running_program_has_is_no_fault(fit: Settings) -> None:
         assert faults(fit) == []
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 def test_a_certificate_that_ends_soon_is_named(fit: Settings, tmp_path: Path) -> None:
     pem, key = certificate(tmp_path, days=10)
     soon = fit.model_copy(update={"mllp": fit.mllp.model_copy(update={"certificate": pem, "certificate_key": key})})

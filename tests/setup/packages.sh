@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that are missing, or says the one line to type.
 #   packages.sh python VERSION   what `python -m venv` needs
-#   packages.sh tests            PostgreSQL, Chromium and a font
+#   packages.sh tests            PostgreSQL, Chromium, a font, and openssl for certificates
 set -eu
 
 missing=""
@@ -14,6 +14,7 @@ python)
 tests)
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
     command -v chromium >/dev/null 2>&1 || need chromium
+    command -v openssl >/dev/null 2>&1 || need openssl
     test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
     ;;
 esac
