@@ -22,10 +22,9 @@ def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> d
     wanted = list(dict.fromkeys(code for code in codes if code))
     if not wanted:
         return {}
-    own = session.execute(_OWN, {"codes": wanted})
-    found: dict[str, int] = {code: procedure_id for code, procedure_id in own}  # noqa: C416 (dict() of rows loses the types)
-    mapped = session.execute(_MAPPED, {"partner_id": partner_id, "codes": wanted})
-    return found | {their_code: procedure_id for their_code, procedure_id in mapped}  # noqa: C416
+    own = session.execute(_OWN, {"codes": wanted}).tuples()
+    mapped = session.execute(_MAPPED, {"partner_id": partner_id, "codes": wanted}).tuples()
+    return dict(own) | dict(mapped)
 
 
 def first_site(session: Session) -> int:

@@ -1,5 +1,7 @@
 """ADT in: register and update patients and visits, merge patients (HL7 v2.5.1 ch. 3.3)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ris.base.errors import Conflict, Duplicate, Location, Missing, RisError
@@ -78,15 +80,11 @@ def required_patient(reading: Reading) -> PatientData:
     return data
 
 
-class located:  # noqa: N801 (reads as the words that it stands for)
+@contextmanager
+def located(segment: str, field: int) -> Iterator[None]:
     """Gives a refusal of a service the place in the message that led to it."""
-
-    def __init__(self, segment: str, field: int) -> None:
-        self.location = Location(segment, 1, field)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, RisError) and error.location is None:
-            error.location = self.location
+    try:
+        yield
+    except RisError as error:
+        error.location = error.location or Location(segment, 1, field)
+        raise
