@@ -22,9 +22,9 @@ def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> d
     wanted = list(dict.fromkeys(code for code in codes if code))
     if not wanted:
         return {}
-    own = session.execute(_OWN, {"codes": wanted}).tuples()
-    mapped = session.execute(_MAPPED, {"partner_id": partner_id, "codes": wanted}).tuples()
-    return dict(own) | dict(mapped)
+    own = session.execute(_OWN, {"codes": wanted})
+    mapped = session.execute(_MAPPED, {"partner_id": partner_id, "codes": wanted})
+    return dict(own.all()) | dict(mapped.all())
 
 
 def first_site(session: Session) -> int:
