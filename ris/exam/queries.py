@@ -12,7 +12,8 @@ from ris.catalog.model import Modality, Procedure, Room, Site
 from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
-from ris.patient.model import Patient, PatientIdentifier
+from ris.patient.model import Patient
+from ris.patient.mrn import MRN
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.queries import Span
 from ris.scheduling.status import OCCUPYING, StepStatus
@@ -54,14 +55,6 @@ class StepRow:
         return f"{self.family}, {self.given}"
 
 
-_MRN = (
-    sa.select(PatientIdentifier.value)
-    .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
-    .order_by(PatientIdentifier.id)
-    .limit(1)
-    .correlate(Patient)
-    .scalar_subquery()
-)
 _ARRIVAL = (
     sa.select(Arrival.id)
     .where(Arrival.step_id == ScheduledProcedureStep.id, Arrival.undone_at.is_(None))
@@ -123,7 +116,7 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             step.id, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.modality, step.status,
             Order.priority, step.site_id, Site.zone, sa.func.coalesce(begun_in.id, Room.id), sa.func.coalesce(begun_in.name, Room.name),
             step.starts_at, step.ends_at, Order.danger, Order.transport,
-            Patient.id, Patient.family, Patient.given, Patient.birth_date, _MRN, Arrival.at, Arrival.checked_in_by, performed.started_at,
+            Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, Arrival.at, Arrival.checked_in_by, performed.started_at,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
         )
         .select_from(step)

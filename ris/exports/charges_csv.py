@@ -22,7 +22,7 @@ from ris.catalog.model import Site
 from ris.exports.model import ExportContent
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox import hold
-from ris.patient.model import PatientIdentifier
+from ris.patient.mrn import mrns
 from ris.program import Program
 
 NAME = "charges"
@@ -119,7 +119,7 @@ def _rows(uow: UnitOfWork, batch: ExportBatch, charges: Sequence[Charge]) -> lis
             .where(Charge.id.in_([charge.id for charge in charges]))
         )
     }
-    identifiers = _identifiers(uow, {row[1] for row in found.values()})
+    identifiers = mrns(uow.session, {row[1] for row in found.values()})
     return [_row(batch, charge, found[charge.id], identifiers) for charge in charges]
 
 
@@ -139,19 +139,6 @@ def _row(
 def _plain(text: str) -> str:
     """As it is, but never a formula to the spreadsheet that somebody will open it with."""
     return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _identifiers(uow: UnitOfWork, patient_ids: set[int]) -> dict[int, tuple[str, str]]:
-    """The first medical record number (else the first identifier) of each patient that no merge has retired."""
-    rows = uow.session.execute(
-        sa.select(PatientIdentifier.patient_id, PatientIdentifier.value, PatientIdentifier.authority)
-        .where(PatientIdentifier.patient_id.in_(patient_ids), ~PatientIdentifier.merged)
-        .order_by(PatientIdentifier.type != "MR", PatientIdentifier.id)
-    )
-    found: dict[int, tuple[str, str]] = {}
-    for patient_id, value, authority in rows:
-        found.setdefault(patient_id, (value, authority))
-    return found
 
 
 def _note_written(program: Program, batch_id: int) -> None:

@@ -11,7 +11,8 @@ from ris.catalog.model import Modality, Procedure, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority, ProcedureStatus
 from ris.partner.model import Partner
-from ris.patient.model import Patient, PatientIdentifier, Sex, Visit
+from ris.patient.model import Patient, Sex, Visit
+from ris.patient.mrn import MRN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +53,12 @@ class ExamRow:
     birth_date: date | None
     sex: Sex
     mrn: str | None
-    """The first identifier that is not from a merged record."""
 
     @property
     def patient_name(self) -> str:
         return f"{self.family}, {self.given}"
 
 
-_MRN = (
-    sa.select(PatientIdentifier.value)
-    .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
-    .order_by(PatientIdentifier.id)
-    .limit(1)
-    .correlate(Patient)
-    .scalar_subquery()
-)
 _COLUMNS = (
     RequestedProcedure.id, RequestedProcedure.accession_number, RequestedProcedure.study_instance_uid,
     sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
@@ -74,7 +66,7 @@ _COLUMNS = (
     RequestedProcedure.ended_reason, Site.id, Site.name, Site.zone, Order.id, Order.placer_number, Order.filler_number, Order.priority,
     Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,
     Order.diagnosis, Partner.name, Visit.visit_number, Visit.location, Patient.id, Patient.family, Patient.given, Patient.birth_date,
-    Patient.sex, _MRN,
+    Patient.sex, MRN,
 )  # fmt: skip
 
 

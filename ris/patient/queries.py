@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit, VisitState
+from ris.patient.mrn import mrn_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class PatientRow:
 
     @property
     def mrn(self) -> str | None:
-        return next((i.value for i in self.identifiers if not i.merged), None)
+        return mrn_of(self.identifiers)
 
 
 @dataclass(frozen=True, slots=True)

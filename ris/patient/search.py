@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from ris.patient.model import Patient, PatientIdentifier, Sex
+from ris.patient.mrn import MRN
 from ris.patient.service import folded
 
 
@@ -20,7 +21,6 @@ class FoundPatient:
     birth_date: date | None
     sex: Sex
     mrn: str | None
-    """The first identifier that is not from a merged record."""
 
     @property
     def patient_name(self) -> str:
@@ -35,7 +35,7 @@ def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: i
     text = text.strip()
     if len(text) < 2:
         return []
-    columns = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, _mrn())
+    columns = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN)
     found: sa.Result[Any] = session.execute(
         sa.select(*columns)
         .where(Patient.merged_into_id.is_(None), sa.or_(_has_identifier(text), _is_born_on(text), _has_name(text)), *where)
@@ -56,19 +56,8 @@ def with_merged(session: Session, patient_ids: Collection[int]) -> set[int]:
 
 def names(session: Session, patient_ids: Collection[int]) -> dict[int, str]:
     """What to call each patient on a page: name and number."""
-    rows = session.execute(sa.select(Patient.id, Patient.family, Patient.given, _mrn()).where(Patient.id.in_(patient_ids)))
+    rows = session.execute(sa.select(Patient.id, Patient.family, Patient.given, MRN).where(Patient.id.in_(patient_ids)))
     return {patient_id: f"{family}, {given}" + (f" · {mrn}" if mrn else "") for patient_id, family, given, mrn in rows}
-
-
-def _mrn() -> sa.ScalarSelect[str]:
-    return (
-        sa.select(PatientIdentifier.value)
-        .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
-        .order_by(PatientIdentifier.id)
-        .limit(1)
-        .correlate(Patient)
-        .scalar_subquery()
-    )
 
 
 def _has_identifier(text: str) -> sa.ColumnElement[bool]:

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from ris.catalog.model import Modality, Procedure, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
-from ris.patient.model import Patient, PatientIdentifier
+from ris.patient.model import Patient
+from ris.patient.mrn import MRN
 from ris.report.model import Report, ReportProcedure
 from ris.report.status import ReportStatus
 from ris.staff.model import User
@@ -53,16 +54,6 @@ class ReadingRow:
         return max(0, int((now - self.completed_at).total_seconds()) // 60)
 
 
-_MRN = (
-    sa.select(PatientIdentifier.value)
-    .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
-    .order_by(PatientIdentifier.id)
-    .limit(1)
-    .correlate(Patient)
-    .scalar_subquery()
-)
-
-
 def reading_worklist(session: Session, site_ids: Collection[int], now: datetime, limit: int = 500) -> list[ReadingRow]:
     """The most urgent first; of one urgency, who has waited longest."""
     claimed = Report.claimed_until > now
@@ -70,7 +61,7 @@ def reading_worklist(session: Session, site_ids: Collection[int], now: datetime,
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.modality, Procedure.region,
             Site.id, Site.name, Site.zone, Order.priority, RequestedProcedure.ended_at,
-            Patient.id, Patient.family, Patient.given, Patient.birth_date, _MRN, Report.status,
+            Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, Report.status,
             sa.case((claimed, User.id)), sa.case((claimed, User.given + " " + User.family)), sa.case((claimed, Report.claimed_at)),
         )
         .select_from(RequestedProcedure)

@@ -17,7 +17,8 @@ from ris.catalog.model import Procedure, Site
 from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority, ProcedureStatus
-from ris.patient.model import Patient, PatientIdentifier
+from ris.patient.model import Patient
+from ris.patient.mrn import MRN
 from ris.report import status
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
@@ -236,13 +237,7 @@ def _procedures(uow: UnitOfWork, report: Report) -> list[RequestedProcedure]:
 
 def _identifiers(uow: UnitOfWork, report: Report) -> str:
     """Who and what the signer had before the eyes: two identifiers of the patient, and the accession numbers."""
-    patient = uow.session.scalars(sa.select(Patient).join(Order).where(Order.id == report.order_id)).one()
-    number = uow.session.scalar(
-        sa.select(PatientIdentifier.value)
-        .where(PatientIdentifier.patient_id == patient.id, ~PatientIdentifier.merged)
-        .order_by(PatientIdentifier.id)
-        .limit(1)
-    )
+    patient, number = uow.session.execute(sa.select(Patient, MRN).join(Order).where(Order.id == report.order_id)).one()
     accessions = ",".join(p.accession_number for p in _procedures(uow, report))
     return f"{patient.name}|{patient.birth_date or ''}|{number or ''}|{accessions}"
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from ris.catalog.model import Procedure, Room, RoomProcedure, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
-from ris.patient.model import Patient, PatientIdentifier, Sex
+from ris.patient.model import Patient, Sex
+from ris.patient.mrn import MRN
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.status import STEP, StepStatus
 
@@ -63,19 +64,11 @@ class RoomChoice:
 
 def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
     step = ScheduledProcedureStep
-    mrn = (
-        sa.select(PatientIdentifier.value)
-        .where(PatientIdentifier.patient_id == Patient.id, ~PatientIdentifier.merged)
-        .order_by(PatientIdentifier.id)
-        .limit(1)
-        .correlate(Patient)
-        .scalar_subquery()
-    )
     row = session.execute(
         sa.select(
             step.id, step.row_version, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.preparation,
             Order.priority, step.status, Site.id, Site.zone, Room.id, Room.name, step.starts_at, step.ends_at, step.booked_by,
-            step.booked_at, step.cancel_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, mrn,
+            step.booked_at, step.cancel_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN,
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)

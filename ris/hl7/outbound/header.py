@@ -17,6 +17,7 @@ from ris.outbox.dispatch import CannotBuild
 from ris.outbox.model import Delivery, StoredEvent
 from ris.partner.model import Destination, Partner
 from ris.patient.model import Patient, PatientIdentifier, Visit
+from ris.patient.mrn import BY_RANK
 
 APPLICATION = "RIS"
 """MSH-3, and the namespace of our filler numbers."""
@@ -142,9 +143,7 @@ def _survivor(session: Session, patient_id: int) -> Patient:
 
 def _identifiers(session: Session, patient_id: int) -> list[er7.Repetition]:
     rows = session.scalars(
-        sa.select(PatientIdentifier)
-        .where(PatientIdentifier.patient_id == patient_id, ~PatientIdentifier.merged)
-        .order_by(PatientIdentifier.id)
+        sa.select(PatientIdentifier).where(PatientIdentifier.patient_id == patient_id, ~PatientIdentifier.merged).order_by(*BY_RANK)
     )
     return [er7.components(row.value, "", "", row.authority, row.type) for row in rows]
 
