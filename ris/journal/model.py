@@ -40,6 +40,8 @@ class Message(Base):
             postgresql_where=sa.text("state = 'applied'"),
         ),
         sa.Index("ix_message_control_id", "control_id"),
+        # What a partner sent, when, and what became of it, without a look at the rows: they are long.
+        sa.Index("ix_message_partner_id_direction_at_state", "partner_id", "direction", "at", "state"),
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -74,6 +76,52 @@ class MessageLink(Base):
     message_id: Mapped[int] = mapped_column(references("message.id"), primary_key=True)
     object_kind: Mapped[str] = mapped_column(primary_key=True)
     object_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Replay(Base):
+    """A message that a person gave to the intake again, as it was or corrected: a message of its own."""
+
+    __tablename__ = "replay"
+    __table_args__ = (
+        # Whatever two people do at once: of all tries with a message one is applied.
+        sa.Index(
+            "uq_replay_applied", "origin_id", unique=True,
+            sqlite_where=sa.text("is_applied"), postgresql_where=sa.text("is_applied"),
+        ),
+        sa.Index("ix_replay_origin_id", "origin_id"),
+    )  # fmt: skip
+
+    message_id: Mapped[int] = mapped_column(references("message.id"), primary_key=True, autoincrement=False)
+    origin_id: Mapped[int] = mapped_column(references("message.id"))
+    """What came over the wire."""
+    source_id: Mapped[int] = mapped_column(references("message.id"))
+    """The message whose text it began with: the origin, or an earlier try."""
+    is_applied: Mapped[bool]
+    by_id: Mapped[int]
+    by_name: Mapped[str]
+
+
+class ReplayBatch(Base):
+    """Messages that a person chose to be replayed one after the other."""
+
+    __tablename__ = "replay_batch"
+
+    id: Mapped[Key]
+    at: Mapped[datetime]
+    by_id: Mapped[int]
+    by_name: Mapped[str]
+
+
+class ReplayItem(Base):
+    """One message of a batch, and what came of it; empty while it waits."""
+
+    __tablename__ = "replay_item"
+
+    batch_id: Mapped[int] = mapped_column(references("replay_batch.id"), primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(references("message.id"), primary_key=True, autoincrement=False)
+    outcome: Mapped[str] = mapped_column(default="")
+    """applied, refused, repeated or left out; of a refusal the reason stands with the replay."""
+    replay_id: Mapped[int | None] = mapped_column(references("message.id"))
 
 
 class Strike(Base):

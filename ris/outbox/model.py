@@ -80,7 +80,7 @@ class Attempt(Base):
 
     id: Mapped[Key]
     delivery_id: Mapped[int] = mapped_column(references("delivery.id"), index=True)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     answer: Mapped[str]
     """MSA-1, or what happened instead: no answer, refused connection, another message's answer."""
     detail: Mapped[str]
