@@ -1,4 +1,4 @@
-"""Reading the journal: stored answers, the list of messages, one message with what it touched."""
+"""Reading the journal: stored answers, one message with what it touched, and how it was replayed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,24 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.ref import Ref
-from ris.journal.model import Direction, Message, MessageLink, MessageState
-from ris.partner.model import Partner
+from ris.journal.model import Direction, Message, MessageLink, MessageState, Replay
 
 Key = tuple[int, str, str]
 """Partner, MSH-10, SHA-256."""
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRow:
-    id: int
-    at: datetime
-    direction: Direction
-    partner_name: str | None
-    kind: str
-    control_id: str
-    state: MessageState
-    ack_code: str
-    error: str
 
 
 # Made once: to put a statement together takes longer than to run it.
@@ -60,26 +46,6 @@ def used_control_ids(session: Session, partner_ids: Collection[int], control_ids
     return {(partner_id, control_id) for partner_id, control_id in rows if partner_id}
 
 
-def messages(session: Session, *, q: str = "", before: int | None = None, limit: int = 100) -> list[MessageRow]:
-    """Newest first; `q` is the beginning of a control id or a message type; `before` an id to page on from."""
-    wanted = sa.select(
-        Message.id,
-        Message.at,
-        Message.direction,
-        Partner.name,
-        Message.kind,
-        Message.control_id,
-        Message.state,
-        Message.ack_code,
-        Message.error,
-    ).outerjoin(Partner, Partner.id == Message.partner_id)
-    if q:
-        wanted = wanted.where(sa.or_(Message.control_id.startswith(q, autoescape=True), Message.kind.startswith(q, autoescape=True)))
-    if before:
-        wanted = wanted.where(Message.id < before)
-    return [MessageRow(*row) for row in session.execute(wanted.order_by(Message.id.desc()).limit(limit))]
-
-
 def message(session: Session, message_id: int) -> Message | None:
     return session.get(Message, message_id)
 
@@ -87,3 +53,38 @@ def message(session: Session, message_id: int) -> Message | None:
 def links(session: Session, message_id: int) -> list[Ref]:
     rows = session.execute(sa.select(MessageLink.object_kind, MessageLink.object_id).where(MessageLink.message_id == message_id))
     return sorted(Ref(kind, object_id) for kind, object_id in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """One try of a person with a message that was not taken."""
+
+    message_id: int
+    source_id: int
+    """The message whose text it began with."""
+    at: datetime
+    by: str
+    state: MessageState
+    ack_code: str
+    error: str
+
+
+def origin_of(session: Session, message_id: int) -> int:
+    """The message that came over the wire; itself when it is no replay."""
+    return session.scalar(sa.select(Replay.origin_id).where(Replay.message_id == message_id)) or message_id
+
+
+def replays_of(session: Session, origin_id: int) -> list[ReplayRow]:
+    """Every try with it, in their order."""
+    rows = session.execute(
+        sa.select(Message.id, Replay.source_id, Message.at, Replay.by_name, Message.state, Message.ack_code, Message.error)
+        .join(Replay, Replay.message_id == Message.id)
+        .where(Replay.origin_id == origin_id)
+        .order_by(Message.id)
+    )
+    return [ReplayRow(*row) for row in rows]
+
+
+def applied_replay(session: Session, origin_id: int) -> int | None:
+    """The replay of a message that was applied: there is one at the most."""
+    return session.scalar(sa.select(Replay.message_id).where(Replay.origin_id == origin_id, Replay.is_applied))

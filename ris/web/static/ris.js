@@ -99,15 +99,16 @@
     show();
   }
 
-  // Rows have stable ids: an unchanged row is left alone, so focus, scroll and what is being typed stay.
+  // Rows have stable ids: an unchanged row is left alone, and so is one that somebody types in: focus, scroll and text stay.
   function morph(html) {
     const fresh = new DOMParser().parseFromString(`<table>${html}</table>`, "text/html").querySelector("tbody");
     const body = list.querySelector("tbody");
     const old = new Map([...body.rows].map((row) => [row.id, row]));
     const focused = document.activeElement?.closest("tr")?.id;
+    const typed = document.activeElement?.matches("input, textarea, select") ? document.activeElement.closest("tr") : null;
     const rows = [...fresh.rows].map((row) => {
       const known = old.get(row.id);
-      return known && known.dataset.version === row.dataset.version && row.id ? known : document.adoptNode(row);
+      return known && row.id && (known === typed || known.dataset.version === row.dataset.version) ? known : document.adoptNode(row);
     });
     if (rows.some((row, i) => row !== body.rows[i]) || rows.length !== body.rows.length) {
       body.replaceChildren(...rows);

@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
-from typing import TypeVar
 
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 
 from ris.audit.model import Action, Outcome
 from ris.audit.queries import Cursor, Wanted
 from ris.base.clock import from_wall_clock
 from ris.base.errors import Invalid
 from ris.patient.search import FoundPatient, search, with_merged
-
-Choice = TypeVar("Choice", bound=StrEnum)
+from ris.web.asked import AskedList, choice
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(AskedList):
     """As it stands in the address; an empty text does not narrow."""
 
     patient: str = ""
@@ -31,15 +27,6 @@ class Asked:
     """Dates, both included, by the wall clock of the page."""
     action: str = ""
     outcome: str = ""
-
-    @classmethod
-    def of(cls, values: MultiDict[str, str]) -> "Asked":
-        return cls(**{name: values.get(name, "").strip()[:100] for name in cls.__slots__})
-
-    @property
-    def set(self) -> dict[str, str]:
-        """What narrows: for links, and for the audit entry of the look."""
-        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
 
 
 def candidates(session: Session, asked: Asked) -> list[FoundPatient]:
@@ -55,8 +42,8 @@ def wanted(session: Session, asked: Asked, found: list[FoundPatient], site_ids: 
         actor=asked.actor,
         since=_midnight(asked.since, zone),
         until=_midnight(asked.until, zone, days=1),
-        action=_choice(Action, asked.action),
-        outcome=_choice(Outcome, asked.outcome),
+        action=choice(Action, asked.action),
+        outcome=choice(Outcome, asked.outcome),
         before=cursor(before),
     )
 
@@ -88,7 +75,3 @@ def _midnight(text: str, zone: str, days: int = 0) -> datetime | None:
         return from_wall_clock(datetime(day.year, day.month, day.day), zone)  # noqa: DTZ001 (a wall clock has no zone yet)
     except (ValueError, OverflowError) as error:
         raise Invalid("a date is written like 2026-11-30") from error
-
-
-def _choice(kind: type[Choice], text: str) -> Choice | None:
-    return kind(text) if text in {member.value for member in kind} else None

@@ -1,0 +1,93 @@
+"""The interface pages in Chromium: an analyst's morning, light and dark, by mouse and by key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ris.bootstrap import Ris
+from ris.hl7.intake import Intake
+from ris.settings import Settings
+from tests.browser.desk import Clock, context_of, log_in, ris_at, served, shoot
+from tests.chromium import axe, chromium, page_problems
+from tests.factories.hospital import Hospital, build_hospital
+from tests.messages.samples import adt, order, pid
+
+
+@pytest.fixture
+def engine_name() -> str:
+    return "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    address: str
+    ris: Ris
+    hospital: Hospital
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def house(settings: Settings) -> Iterator[House]:
+    ris = ris_at(settings, Clock())
+    hospital = build_hospital(ris)
+    Intake(ris).take(
+        [
+            (message, "192.0.2.7:40112")
+            for message in (
+                adt("A04", pid("M1", "Meadow^Anna"), control_id="ADT-1"),
+                order("P1^EHR", control_id="ORM-1"),
+                order("P2^EHR", "XYZ^Something new^L", mrn="", control_id="ORM-2"),
+            )
+        ]
+    )
+    with served(ris) as address:
+        yield House(address, ris, hospital)
+    ris.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    context = context_of(browser, request.param)
+    yield context.new_page()
+    context.close()
+
+
+def check(page: Page, name: str) -> None:
+    """Accessible by WCAG 2.2 AA, and on a picture for people to judge."""
+    assert axe(page) == []
+    shoot(page, f"{name}-{page.evaluate('document.documentElement.dataset.bsTheme')}")
+
+
+def test_an_analyst_looks_what_flows_and_finds_what_was_refused(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    log_in(page, house.address, "integration", "/interfaces")
+    expect(page.get_by_role("row", name="EHR results")).to_contain_text("running")
+    check(page, "interfaces")
+
+    page.get_by_label("Why EHR results is held").fill("their upgrade")
+    page.get_by_role("button", name="Hold").click()
+    expect(page.get_by_role("row", name="EHR results")).to_contain_text("their upgrade")
+
+    page.get_by_role("link", name="1 errors of EHR").click()
+    expect(page.get_by_role("link", name="ORM-2")).to_be_visible()
+    expect(page.get_by_role("link", name="ADT-1")).to_have_count(0)
+    page.keyboard.press("/")
+    page.keyboard.type("meadow")
+    page.get_by_label("State").select_option("")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("link", name="ORM-1")).to_be_visible()
+    expect(page.get_by_role("link", name="ORM-2")).to_have_count(0)
+    check(page, "interfaces-messages")
+
+    page.get_by_role("navigation", name="Interfaces").get_by_role("link", name="Deliveries").click()
+    expect(page.get_by_role("row", name="order.placed")).to_contain_text("not built yet")
+    check(page, "interfaces-deliveries")
+    assert problems == []

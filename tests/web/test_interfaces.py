@@ -1,0 +1,163 @@
+"""The interface pages: connections, the list of messages, deliveries, and what the trail keeps of a look."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from ris.base.ref import Ref
+from ris.bootstrap import Ris
+from ris.hl7.intake import Intake
+from ris.journal.model import MessageState
+from ris.order.model import Order, RequestedProcedure
+from tests.factories.hospital import Hospital
+from tests.factories.orders import make_order
+from tests.journal.entries import journalled
+from tests.messages.samples import adt, merge, order, pid
+from tests.web.visitor import NOW, Clock, Visitor, trail
+
+Visitors = Callable[[], Visitor]
+
+
+@pytest.fixture
+def analyst(visitor: Visitors, hospital: Hospital) -> Visitor:
+    someone = visitor()
+    someone.enter(hospital.users["integration"])
+    return someone
+
+
+def take(ris: Ris, *messages: bytes) -> None:
+    Intake(ris).take([(message, "192.0.2.1:4000") for message in messages])
+
+
+def found(someone: Visitor, **query: str) -> list[str]:
+    """The control ids on the page, from the top."""
+    page = someone.client.get("/interfaces/messages", query_string=query).text
+    return [part.split("</a>")[0].split(">")[-1] for part in page.split('class="row-name"')[1:]]
+
+
+# ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_page_shows_both_ways_and_what_is_late(ris: Ris, hospital: Hospital, analyst: Visitor, clock: Clock) -> None:
+    take(ris, adt("A04", pid()), adt("A04", "PID|1"))
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        make_order(uow, hospital)
+    clock.advance(minutes=5)
+    page = analyst.get("/interfaces").text
+    assert "EHR|HOSP" in page
+    assert "late" not in page.split("<tbody")[1].split("</tbody>")[0]
+    clock.advance(minutes=11)
+    assert "late: 16 min" in analyst.get("/interfaces").text
+
+
+def test_a_poll_without_news_is_answered_with_nothing_and_leaves_no_trace(ris: Ris, analyst: Visitor) -> None:
+    version = analyst.get("/interfaces").text.split('data-version="')[1].split('"')[0]
+    assert analyst.get(f"/interfaces?v={version}", X_Poll="1").status_code == 204
+    journalled(ris, at=NOW - timedelta(minutes=1))
+    assert analyst.get(f"/interfaces?v={version}", X_Poll="1").text.lstrip().startswith("<tbody")
+    assert len(trail(ris, what="interfaces")) == 1
+
+
+def test_a_destination_is_held_for_a_reason_and_released(ris: Ris, hospital: Hospital, analyst: Visitor) -> None:
+    address = f"/interfaces/destinations/{hospital.destination_id}"
+    assert analyst.post(f"{address}/hold", reason=" ").status_code == 422
+    assert analyst.post(f"{address}/hold", reason="their upgrade").status_code == 303
+    assert "their upgrade" in analyst.get("/interfaces").text
+    assert analyst.post(f"{address}/release").status_code == 303
+    assert "their upgrade" not in analyst.get("/interfaces").text
+    (held,) = trail(ris, what="delivery.held")
+    assert (held.actor_id, held.detail["reason"]) == (hospital.users["integration"], "their upgrade")
+
+
+# ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_messages_are_found_by_patient_also_by_one_that_was_merged_away(ris: Ris, analyst: Visitor) -> None:
+    take(ris, adt("A04", pid("M1", "Ash^Bo"), control_id="ONE"), adt("A04", pid("M2", "Ash^Bo"), control_id="TWO"))
+    take(ris, adt("A04", pid("M3", "Fern^Cy"), control_id="OTHER"))
+    assert found(analyst, patient="M2") == ["TWO"]
+    take(ris, merge("M1", "M2", control_id="MERGE"))
+    for query in ("M1", "M2", "ash"):
+        assert found(analyst, patient=query) == ["MERGE", "TWO", "ONE"]
+
+
+def test_where_several_patients_fit_the_page_asks_which(ris: Ris, analyst: Visitor) -> None:
+    take(ris, adt("A04", pid("M1", "Ash^Bo"), control_id="ONE"), adt("A04", pid("M2", "Ash^Cy"), control_id="TWO"))
+    page = analyst.get("/interfaces/messages?patient=ash").text
+    assert "Which patient?" in page
+    address = page.split("Which patient?")[1].split('href="')[2].split('"')[0].replace("&amp;", "&")
+    assert "TWO" in analyst.get(address).text
+    assert "ONE" not in analyst.get(address).text
+
+
+def test_messages_are_found_by_accession_and_placer_number(ris: Ris, analyst: Visitor) -> None:
+    take(ris, order("P1^EHR", control_id="ONE"), order("P2^EHR", control_id="TWO"))
+    with ris.read() as session:
+        accession = session.scalars(sa.select(RequestedProcedure.accession_number).join(Order).where(Order.placer_number == "P2")).one()
+    assert found(analyst, number=accession) == ["TWO"]
+    assert found(analyst, number=accession.lower()) == ["TWO"]
+    assert found(analyst, number="P1") == ["ONE"]
+    assert found(analyst, number="P") == []
+
+
+def test_a_refused_message_is_found_by_its_text_and_the_page_says_so(ris: Ris, analyst: Visitor) -> None:
+    take(ris, adt("A04", "PID|1||||Rowan^Zed", control_id="BAD"))
+    assert "look for the text instead" in analyst.get("/interfaces/messages?patient=rowan").text
+    assert found(analyst, text="rowan") == ["BAD"]
+    assert found(analyst, state="open") == ["BAD"]
+
+
+def test_times_are_those_of_the_reader_s_site(ris: Ris, analyst: Visitor) -> None:
+    journalled(ris, "SEEN", at=NOW)
+    assert "2026-11-30 10:00:00" in analyst.get("/interfaces/messages").text
+    assert found(analyst, since="2026-11-30T10:00", until="2026-11-30T10:01") == ["SEEN"]
+    assert found(analyst, since="2026-11-30T10:01") == []
+    assert analyst.get("/interfaces/messages?since=soon").status_code == 422
+    assert analyst.get("/interfaces/messages?before=x").status_code == 422
+
+
+def test_older_messages_are_a_page_further(ris: Ris, analyst: Visitor) -> None:
+    for number in range(51):
+        journalled(ris, f"C{number:02}", at=NOW + timedelta(seconds=number))
+    page = analyst.get("/interfaces/messages").text
+    assert page.count('class="row-name"') == 50
+    older = page.split("Older messages")[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")
+    assert "C00" in analyst.get(older).text
+
+
+def test_each_search_is_a_query_in_the_trail(ris: Ris, hospital: Hospital, analyst: Visitor) -> None:
+    found(analyst, patient="M1", state="open")
+    analyst.get("/interfaces/messages/export.csv?kind=ADT")
+    search, file = trail(ris, action="query")
+    assert (search.what, search.detail, search.actor_id) == ("messages", {"patient": "M1", "state": "open"}, hospital.users["integration"])
+    assert (file.what, file.detail) == ("messages export", {"kind": "ADT"})
+
+
+def test_the_file_of_a_search_holds_the_list_and_no_formula(ris: Ris, analyst: Visitor) -> None:
+    journalled(ris, "=HYPERLINK(1)", state=MessageState.refused)
+    journalled(ris, "C2", kind="ORM^O01")
+    answer = analyst.get("/interfaces/messages/export.csv?kind=ADT")
+    header, line = answer.text.splitlines()
+    assert answer.mimetype == "text/csv"
+    assert header.startswith("time,way,partner,type,control id")
+    assert line.split(",")[3:7] == ["ADT^A08", "'=HYPERLINK(1)", "refused", "AE"]
+
+
+# ── one message ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_is_saved_byte_for_byte_and_the_save_is_in_the_trail(ris: Ris, hospital: Hospital, analyst: Visitor) -> None:
+    raw = b"MSH|^~\\&|EHR|HOSP\rPID|\xff\x00\r"
+    message_id = journalled(ris, "C1", Ref("patient", 7), raw=raw)
+    answer = analyst.get(f"/interfaces/messages/{message_id}/raw")
+    assert answer.data == raw
+    assert f"message-{message_id}.hl7" in answer.headers["Content-Disposition"]
+    (entry,) = trail(ris, what="message export")
+    assert (entry.object_id, entry.patient_id, entry.actor_id) == (message_id, 7, hospital.users["integration"])
+
+
+def test_a_message_that_is_not_there_is_not_found(analyst: Visitor) -> None:
+    assert analyst.get("/interfaces/messages/1").status_code == 404
+    assert analyst.get("/interfaces/messages/1/raw").status_code == 404
