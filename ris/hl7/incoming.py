@@ -7,7 +7,8 @@ from functools import cached_property
 from ris.base.errors import RisError
 from ris.hl7 import ack
 from ris.hl7.er7 import Message
-from ris.hl7.inbound import fields, orm
+from ris.hl7.inbound import fields
+from ris.hl7.inbound.request import order_numbers
 from ris.journal.queries import Key
 from ris.order.service import placer_key
 from ris.partner.queries import PartnerRow
@@ -74,7 +75,7 @@ class Group:
         if one.visit:
             self.visits.add(one.visit.key)
         for group in message.groups(("ORC", "OBR")):
-            (number, namespace), filler = orm.order_numbers(group)
+            (number, namespace), filler = order_numbers(group)
             if number:
                 self.placers.add(placer_key(partner.id, namespace, number))
             if filler:

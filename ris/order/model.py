@@ -50,6 +50,13 @@ class Order(Versioned, Base):
     """OBR-30."""
     diagnosis: Mapped[str] = mapped_column(default="")
     """DG1-3."""
+    copies_to: Mapped[str] = mapped_column(default="")
+    """OBR-28: who else gets the result, one name a line."""
+    parent_number: Mapped[str] = mapped_column(default="")
+    """ORC-8.1: the placer number of the order that this one was spawned from."""
+    held_at: Mapped[datetime | None]
+    """Since when the placer wants nothing done; None while it may be."""
+    held_reason: Mapped[str] = mapped_column(default="")
 
     procedures: Mapped[list["RequestedProcedure"]] = relationship(
         back_populates="order", order_by="RequestedProcedure.sequence", lazy="selectin"

@@ -53,6 +53,14 @@ class ExamRow:
     birth_date: date | None
     sex: Sex
     mrn: str | None
+    copies_to: str
+    parent_number: str
+    held_at: datetime | None
+    held_reason: str
+    ambulatory_status: str | None
+    """Codes of table 0009, parted by spaces."""
+    contrast: bool | None
+    """Whether the procedure is done with contrast; None while it is not known."""
 
     @property
     def patient_name(self) -> str:
@@ -66,7 +74,7 @@ _COLUMNS = (
     RequestedProcedure.ended_reason, Site.id, Site.name, Site.zone, Order.id, Order.placer_number, Order.filler_number, Order.priority,
     Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,
     Order.diagnosis, Partner.name, Visit.visit_number, Visit.location, Patient.id, Patient.family, Patient.given, Patient.birth_date,
-    Patient.sex, MRN,
+    Patient.sex, MRN, Order.copies_to, Order.parent_number, Order.held_at, Order.held_reason, Visit.ambulatory_status, Procedure.contrast,
 )  # fmt: skip
 
 

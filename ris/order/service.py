@@ -56,6 +56,8 @@ class OrderRequest:
     danger: str = ""
     transport: str = ""
     diagnosis: str = ""
+    copies_to: str = ""
+    parent_number: str = ""
 
 
 _CHANGEABLE = tuple(
@@ -103,6 +105,8 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
         danger=request.danger,
         transport=request.transport,
         diagnosis=request.diagnosis,
+        copies_to=request.copies_to,
+        parent_number=request.parent_number,
         procedures=[],
     )
     uow.add(order)
@@ -111,7 +115,7 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
     uow.put(Order.filler_number, order.filler_number, order)
     for wanted in request.procedures:
         _add_procedure(uow, order, wanted)
-    uow.emit(_order_event("order.placed", order))
+    uow.emit(order_event("order.placed", order))
     return order
 
 
@@ -134,7 +138,7 @@ def change(uow: UnitOfWork, order: Order, request: OrderRequest) -> Order:
         changed.append("procedures")
     if changed:
         _derive_status(order)
-        uow.emit(_order_event("order.changed", order, changed=changed))
+        uow.emit(order_event("order.changed", order, changed=changed))
     return order
 
 
@@ -150,7 +154,7 @@ def cancel(uow: UnitOfWork, order_id: int, reason: str) -> Order:
     for procedure in order.procedures:
         if procedure.status is not ProcedureStatus.cancelled:
             _cancel(uow, procedure, reason)
-    uow.emit(_order_event("order.cancelled", order, reason=reason))
+    uow.emit(order_event("order.cancelled", order, reason=reason))
     return order
 
 
@@ -162,7 +166,7 @@ def cancel_procedure(uow: UnitOfWork, procedure_id: int, reason: str) -> Request
     procedure = get_procedure(uow, procedure_id)
     _cancel(uow, procedure, reason)
     if procedure.order.status is OrderStatus.cancelled:
-        uow.emit(_order_event("order.cancelled", procedure.order, reason=reason))
+        uow.emit(order_event("order.cancelled", procedure.order, reason=reason))
     return procedure
 
 
@@ -172,6 +176,8 @@ def move(
     """Moves a procedure along its life cycle and rewrites the state of its order. Raises NotAllowedNow with every reason."""
 
     def satisfied(requirement: Requirement) -> bool:
+        if requirement is status.NOT_HELD:
+            return procedure.order.held_at is None
         return procedure.procedure_id is not None if requirement is status.KNOWN_PROCEDURE else holds(requirement)
 
     target = status.PROCEDURE.go(step, procedure.status, satisfied)
@@ -186,6 +192,8 @@ def move(
 
 
 def get(uow: UnitOfWork, order_id: int) -> Order:
+    # It may be one that this very unit of work has placed and not written yet.
+    uow.session.flush()
     order = uow.session.get(Order, order_id, with_for_update=True)
     if order is None:
         raise NotFound(f"order {order_id} does not exist")
@@ -200,6 +208,19 @@ def get_procedure(uow: UnitOfWork, procedure_id: int) -> RequestedProcedure:
     order = get(uow, order_id)
     uow.session.refresh(order, with_for_update=True)
     return next(p for p in order.procedures if p.id == procedure_id)
+
+
+def order_event(name: str, order: Order, **facts: Any) -> Event:
+    """An event about an order, with the facts by which partners are chosen and told."""
+    return Event(
+        name,
+        Ref("order", order.id),
+        patient_id=order.patient_id,
+        order_id=order.id,
+        procedure_id=order.procedures[0].id if order.procedures else None,
+        site_id=order.site_id,
+        facts={"placer_partner_id": order.partner_id, "status": order.status, **facts},
+    )
 
 
 def procedure_event(name: str, procedure: RequestedProcedure, about: Ref | None = None, **facts: Any) -> Event:
@@ -342,15 +363,3 @@ def _derive_status(order: Order) -> None:
     derived = status.order_status(p.status for p in order.procedures)
     if derived != order.status:
         order.status = derived
-
-
-def _order_event(name: str, order: Order, **facts: Any) -> Event:
-    return Event(
-        name,
-        Ref("order", order.id),
-        patient_id=order.patient_id,
-        order_id=order.id,
-        procedure_id=order.procedures[0].id if order.procedures else None,
-        site_id=order.site_id,
-        facts={"placer_partner_id": order.partner_id, "status": order.status, **facts},
-    )

@@ -55,16 +55,17 @@ NOT_STARTED = (S.ordered, S.scheduled, S.arrived)
 OPEN = (*NOT_STARTED, S.in_progress)
 
 KNOWN_PROCEDURE = Requirement("known_procedure", "the ordered code is not in our catalogue yet")
+NOT_HELD = Requirement("not_held", "the placer has put the order on hold")
 
 PROCEDURE = Machine(
     "exam",
     S.ordered,
     (
-        step("schedule", (S.ordered, S.scheduled, S.arrived), S.scheduled, KNOWN_PROCEDURE),
+        step("schedule", (S.ordered, S.scheduled, S.arrived), S.scheduled, KNOWN_PROCEDURE, NOT_HELD),
         step("unschedule", (S.scheduled,), S.ordered),
-        step("arrive", (S.scheduled,), S.arrived),
+        step("arrive", (S.scheduled,), S.arrived, NOT_HELD),
         step("undo_arrival", (S.arrived,), S.scheduled),
-        step("start", (S.scheduled, S.arrived), S.in_progress, KNOWN_PROCEDURE),
+        step("start", (S.scheduled, S.arrived), S.in_progress, KNOWN_PROCEDURE, NOT_HELD),
         step("complete", (S.in_progress,), S.completed),
         step("discontinue", (S.in_progress,), S.discontinued),
         step("cancel", NOT_STARTED, S.cancelled),

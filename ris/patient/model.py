@@ -93,9 +93,59 @@ class Visit(Versioned, Base):
     location: Mapped[str] = mapped_column(default="")
     """PV1-3: point of care, room, bed."""
     attending: Mapped[str] = mapped_column(default="")
+    ambulatory_status: Mapped[str] = mapped_column(default="")
+    """PV1-15: codes of table 0009, parted by spaces."""
     state: Mapped[VisitState]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class Allergy(Base):
+    """AL1: what a patient must not be given, as one sender says it; the sender's next list replaces its last."""
+
+    __tablename__ = "allergy"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(references("partner.id"))
+    kind: Mapped[str]
+    """AL1-2, table 0127."""
+    code: Mapped[str]
+    """AL1-3.1."""
+    text: Mapped[str]
+    severity: Mapped[str]
+    """AL1-4, table 0128."""
+    reaction: Mapped[str]
+    """AL1-5."""
+
+
+class ObservationKind(enum.StrEnum):
+    """What is kept of the many things that are measured, because an exam depends on it."""
+
+    weight = "weight"
+    height = "height"
+    pregnancy = "pregnancy"
+    creatinine = "creatinine"
+    egfr = "egfr"
+
+
+class Observation(Versioned, Base):
+    """OBX: one finding about a patient. A correction replaces that of the same kind and moment."""
+
+    __tablename__ = "observation"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(references("partner.id"))
+    kind: Mapped[ObservationKind]
+    value: Mapped[str]
+    """OBX-5 as it was sent, a comparator before the number."""
+    unit: Mapped[str]
+    """OBX-6."""
+    observed_at: Mapped[datetime]
+    """OBX-14, else OBR-7, else when it arrived."""
+    status: Mapped[str]
+    """OBX-11, table 0085."""
 
 
 class Merge(Base):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit, VisitState
+from ris.patient.model import Allergy, Merge, Observation, ObservationKind, Patient, PatientIdentifier, Sex, Visit, VisitState
 from ris.patient.mrn import mrn_of
 
 
@@ -57,6 +57,50 @@ class MergeRow:
     moved: Mapping[str, int]
     """How many rows of which table."""
     undone_at: datetime | None
+
+
+AMBULATORY = {
+    "A1": "walks with an aid", "A2": "in a wheelchair or on a stretcher", "A3": "does not respond", "A4": "disoriented",
+    "A5": "impaired vision", "A6": "impaired hearing", "A7": "impaired speech", "A8": "needs an interpreter", "B1": "on oxygen",
+    "B2": "with tubes, lines or a cast", "B3": "amputee", "B4": "mastectomy", "B5": "paraplegic", "B6": "pregnant",
+}  # fmt: skip
+"""PV1-15, table 0009; A0 (no limitations) and A9 (not known) say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllergyRow:
+    kind: str
+    text: str
+    severity: str
+    reaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRow:
+    kind: ObservationKind
+    value: str
+    unit: str
+    observed_at: datetime
+    status: str
+
+
+def allergies(session: Session, patient_id: int) -> list[AllergyRow]:
+    """What any sender has said, each once."""
+    columns = (Allergy.kind, Allergy.text, Allergy.severity, Allergy.reaction)
+    rows = session.execute(sa.select(*columns).distinct().where(Allergy.patient_id == patient_id).order_by(Allergy.text))
+    return [AllergyRow(*row) for row in rows]
+
+
+def observations(session: Session, patient_id: int) -> list[ObservationRow]:
+    """The latest finding of each kind, without those that were withdrawn (table 0085: D, W, X)."""
+    columns = (Observation.kind, Observation.value, Observation.unit, Observation.observed_at, Observation.status)
+    rows = session.execute(
+        sa.select(*columns)
+        .where(Observation.patient_id == patient_id, Observation.status.not_in(("D", "W", "X")))
+        .order_by(Observation.observed_at, Observation.id)
+    )
+    latest = {row.kind: ObservationRow(*row) for row in rows}
+    return [latest[kind] for kind in ObservationKind if kind in latest]
 
 
 def patient(session: Session, patient_id: int) -> PatientRow | None:

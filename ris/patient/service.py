@@ -1,8 +1,10 @@
 """What can be done with patients and visits: take what a sender says, merge, take a merge back."""
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,7 +12,7 @@ from ris.base.errors import Conflict, Duplicate, Missing, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
-from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit, VisitState
+from ris.patient.model import Allergy, Merge, Observation, Patient, PatientIdentifier, Sex, Visit, VisitState
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class VisitData:
     patient_class: str | None = None
     location: str | None = None
     attending: str | None = None
+    ambulatory_status: str | None = None
     state: VisitState | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -66,6 +69,10 @@ class VisitData:
 
 
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
+
+
+_FOLLOWING: tuple[type[Visit | Allergy | Observation], ...] = (Visit, Allergy, Observation)
+"""What a merge moves as it is, identifiers apart."""
 
 
 def folded(text: str) -> str:
@@ -150,8 +157,7 @@ def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
     for row in _identifiers(uow, record.moved.get("patient_identifier", [])):
         row.patient_id = loser.id
         row.merged = row.id not in record.moved["current_identifier"]
-    for visit in uow.session.scalars(sa.select(Visit).where(Visit.id.in_(record.moved.get("visit", [])))):
-        visit.patient_id = loser.id
+    _give(uow, record.moved, loser.id)
     _tell_merge(uow, "patient.unmerging", survivor, loser, record.moved)
     uow.drain()
     _tell_merge(uow, "patient.unmerged", survivor, loser)
@@ -215,7 +221,7 @@ def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bo
     return added
 
 
-_VISIT_FIELDS = ("patient_class", "location", "attending", "state", "started_at", "ended_at")
+_VISIT_FIELDS = ("patient_class", "location", "attending", "ambulatory_status", "state", "started_at", "ended_at")
 
 
 def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
@@ -223,7 +229,8 @@ def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
     if visit is None:
         visit = Visit(
             id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, patient_class=data.patient_class or "U",
-            location=data.location or "", attending=data.attending or "", state=data.state or VisitState.open,
+            location=data.location or "", attending=data.attending or "",
+            ambulatory_status=data.ambulatory_status or "", state=data.state or VisitState.open,
             started_at=data.started_at, ended_at=data.ended_at,
         )  # fmt: skip
         uow.add(visit)
@@ -248,15 +255,14 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
                 sa.select(PatientIdentifier.id).where(PatientIdentifier.patient_id == loser.id).order_by(PatientIdentifier.id)
             )
         ),
-        "visit": list(uow.session.scalars(sa.select(Visit.id).where(Visit.patient_id == loser.id).order_by(Visit.id))),
+        **{model.__tablename__: _rows_of(uow, model, loser.id) for model in _FOLLOWING},
     }
     uow.touch()
     rows = _identifiers(uow, moved["patient_identifier"])
     moved["current_identifier"] = [row.id for row in rows if not row.merged]
     for row in rows:
         row.patient_id, row.merged = survivor.id, True
-    for visit in uow.session.scalars(sa.select(Visit).where(Visit.id.in_(moved["visit"]))):
-        visit.patient_id = survivor.id
+    _give(uow, moved, survivor.id)
     loser.merged_into_id = survivor.id
     _tell_merge(uow, "patient.merging", survivor, loser, moved)
     # The floors above move their rows now, and write into `moved` which these were.
@@ -264,6 +270,18 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
     record = uow.add(Merge(id=new_id(), survivor_id=survivor.id, loser_id=loser.id, at=uow.now, actor_name=uow.actor.name, moved=moved))
     _tell_merge(uow, "patient.merged", survivor, loser)
     return record
+
+
+def _rows_of(uow: UnitOfWork, model: type[Visit | Allergy | Observation], patient_id: int) -> list[int]:
+    return list(uow.session.scalars(sa.select(model.id).where(model.patient_id == patient_id).order_by(model.id)))
+
+
+def _give(uow: UnitOfWork, moved: Mapping[str, Any], patient_id: int) -> None:
+    for model in _FOLLOWING:
+        ids = moved.get(model.__tablename__, [])
+        rows: sa.ScalarResult[Visit | Allergy | Observation] = uow.session.scalars(sa.select(model).where(model.id.in_(ids)))
+        for row in rows:
+            row.patient_id = patient_id
 
 
 def _tell_merge(uow: UnitOfWork, name: str, survivor: Patient, loser: Patient, moved: dict[str, list[int]] | None = None) -> None:

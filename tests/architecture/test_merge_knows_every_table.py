@@ -4,7 +4,9 @@ from ris.bootstrap import METADATA
 from ris.reactions import REACTIONS
 
 MOVED_BY = {
+    "allergy.patient_id": "ris.patient",
     "imaging_order.patient_id": "ris.order.service",
+    "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
     "patient_identifier.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",

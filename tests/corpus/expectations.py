@@ -46,6 +46,11 @@ APPLIED: dict[str, Expected] = {
     "cosyte__hl7/0149_ORM_O01_orm-o01.hl7": Expected(
         ("MRN-VS-001", "CORPUS1"), ("Doe", "John"), date(1980, 1, 1), "M", (Asked("AC-VS-001", "", "ctHeadP"),)
     ),
+    # ORC-1 `SN`: an order that asks for our number. OBR-27.6 is `POCPR`, by its first letter before an operation.
+    "LinuxForHealth__hl7v2-fhir-converter/0070_ORM_O01_Hl7ORMMessageTest.hl7": Expected(
+        ("0a1f7838-4230-4752-b8f6-948b07c38b25", "MRN"), ("Patient", "Load"), date(1969, 7, 20), "M",
+        (Asked("ACCESSION_a42990b7-4155-4404-81ef-e85158caed72", "", "4916", "P", orderer=("1234", "SOURCE, SPECIMEN")),),
+    ),
     f"{KCENON}/0005_ORM_O01_ORM_O01_hl7-messages.hl7": Expected(
         ("12345", "HOSPITAL"), ("DOE", "JOHN"), date(1980, 1, 15), "M",
         (Asked("ORD001", "", "CT001", orderer=("1234", "SMITH, JAMES")),),
@@ -119,19 +124,16 @@ APPLIED: dict[str, Expected] = {
 }  # fmt: skip
 
 REFUSED: dict[str, tuple[str, str]] = {
-    # ORC-1 `SN` asks for an order number: it places no order.
-    "LinuxForHealth__hl7v2-fhir-converter/0070_ORM_O01_Hl7ORMMessageTest.hl7": ("103", "ORC^1^1"),
     # PID without identifier, ORC without number, no OBR.
     "hl7-rust__hl7-rust/0011_ORM_O01_integration.hl7": ("101", "PID^1^3"),
 }
-"""The radiology orders of the two repositories that have no other."""
+"""The radiology order of the repository that has no other."""
 
 EXPLAINED: dict[tuple[str, str], str] = {
     ("100", "ORC^1"): "a fragment: it holds no ORC and no OBR, so it asks for nothing",
     ("100", "OBR^1"): "ORC asks for a new order, and no OBR says of what",
     ("101", "MSH^1^10"): "no control id: it can never be told from a repetition (AR)",
     ("101", "PID^1^3"): "nobody is named: neither PID-3 nor PID-2 nor PID-4",
-    ("103", "ORC^1^1"): "no order of a placer: SC tells a status (from a PACS), SN asks for a number",
-    ("204", "ORC^1^2"): "cancels an order that this partner has not placed",
+    ("204", "ORC^1^2"): "cancels an order that this partner has not placed, or tells the status of one (SC, from a PACS)",
 }
 """Every class of refusal of a radiology order: table 0357 code and place, and why it is right."""

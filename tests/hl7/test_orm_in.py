@@ -100,6 +100,14 @@ def test_a_partner_may_agree_that_changes_of_unknown_orders_are_refused(ris: Ris
     assert ask(ris, order("P1^EHR", control="XO")) == [("AE", "204", "ORC^1^2")]
 
 
+def test_an_order_and_its_cancellation_in_one_group_are_both_applied(ris: Ris) -> None:
+    answers = Intake(ris).take([(one, PLACE) for one in (order(), cancel(), order("P2^EHR"), orm(pid(), orc("HD", "P2^EHR")))])
+    assert [outcome(answer) for answer in answers] == [AA] * 4
+    with ris.read() as session:
+        assert order_of(session).status is OrderStatus.cancelled
+        assert order_of(session, "P2").held_at is not None
+
+
 @pytest.mark.parametrize("control", ["CA", "DC"])
 def test_a_cancellation_cancels_every_procedure_with_its_reason(control: str, ris: Ris) -> None:
     accept(ris, orm(pid(), orc("NW", "P1^EHR"), obr("P1^EHR"), obr("P1^EHR", "MRBRAIN^MR brain^L")))
@@ -257,7 +265,7 @@ def test_an_order_without_any_number_is_refused_unless_agreed(ris: Ris, hospital
         (("ORC|NW|P1^EHR", "OBR|1|P1^EHR||CTHEAD"), ("AE", "100", "PID^1")),
         (("PID|1||", "ORC|NW|P1^EHR", "OBR|1|P1^EHR||CTHEAD"), ("AE", "101", "PID^1^3")),
         (("PID|1||M1^^^HOSP^MR", "ORC|NW|P1^EHR", "OBR|1|P1^EHR||"), ("AE", "101", "OBR^1^4")),
-        (("PID|1||M1^^^HOSP^MR", "ORC|SC|P1^EHR", "OBR|1|P1^EHR||CTHEAD"), ("AE", "103", "ORC^1^1")),
+        (("PID|1||M1^^^HOSP^MR", "ORC|ZZ|P1^EHR", "OBR|1|P1^EHR||CTHEAD"), ("AE", "103", "ORC^1^1")),
     ],
 )
 def test_what_cannot_be_an_order_is_refused_at_its_place_and_changes_nothing(

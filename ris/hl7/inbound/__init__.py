@@ -12,4 +12,6 @@ READERS: dict[tuple[str, str], Reader] = {
     ("ADT", "A31"): adt.update,
     ("ADT", "A40"): adt.merge,
     ("ORM", "O01"): orm.read,
+    ("OMG", "O19"): orm.read,
+    ("OMI", "O23"): orm.read,
 }

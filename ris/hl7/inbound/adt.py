@@ -8,7 +8,7 @@ from ris.base.errors import Conflict, Duplicate, Location, Missing, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import Segment
-from ris.hl7.inbound import fields
+from ris.hl7.inbound import clinical, fields
 from ris.hl7.inbound.reading import Reading
 from ris.patient import service as patients
 from ris.patient.model import VisitState
@@ -32,6 +32,7 @@ def update(uow: UnitOfWork, reading: Reading) -> None:
     reading.touched.add(Ref("patient", patient.id))
     if known:
         reading.touched.add(Ref("visit", known.id))
+    clinical.read(uow, reading, patient)
 
 
 def merge(uow: UnitOfWork, reading: Reading) -> None:

@@ -148,6 +148,7 @@ def visit(message: Message, partner: PartnerRow) -> VisitData | None:
         patient_class=_said(pv1.value(2)),
         location=location or None,
         attending=person(pv1.field(7))[1] or None,
+        ambulatory_status=" ".join(code for field in pv1.repetitions(15) if (code := field.component(1).strip())) or None,
         started_at=moment(pv1.value(44), partner.zone),
         ended_at=moment(pv1.value(45), partner.zone),
     )

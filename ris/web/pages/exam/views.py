@@ -10,6 +10,8 @@ from ris.order import service
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
+from ris.patient import queries as patients
+from ris.patient.queries import AMBULATORY
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires
 from ris.web.page import changing, look, reading
@@ -26,6 +28,9 @@ def show(procedure_id: int) -> ResponseReturnValue:
         return render_template(
             "exam/show.html",
             exam=exam,
+            allergies=patients.allergies(session, exam.patient_id),
+            observations=patients.observations(session, exam.patient_id),
+            ambulatory=[AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
             charges=charges_of(session, procedure_id),
             trail=trail(session, procedure_id),
             may_read_raw=may(Permission.INTERFACE_READ, exam.site_id),

@@ -1,0 +1,75 @@
+"""AL1 and OBX: allergies, and the findings that an exam depends on (HL7 v2.5.1 ch. 3.4.6, 7.4.2)."""
+
+from datetime import datetime
+
+from ris.base.uow import UnitOfWork
+from ris.hl7.er7 import NULL, Field, Segment
+from ris.hl7.inbound import fields
+from ris.hl7.inbound.reading import Reading
+from ris.patient import clinical
+from ris.patient.clinical import AllergyData, ObservationData
+from ris.patient.model import ObservationKind, Patient
+
+K = ObservationKind
+LOINC = {
+    "29463-7": K.weight, "3141-9": K.weight, "3142-7": K.weight, "8302-2": K.height, "3137-7": K.height, "3138-5": K.height,
+    "82810-3": K.pregnancy, "11449-6": K.pregnancy, "2106-3": K.pregnancy, "2118-8": K.pregnancy,
+    "2160-0": K.creatinine, "14682-9": K.creatinine, "38483-4": K.creatinine,
+    "33914-3": K.egfr, "48642-3": K.egfr, "48643-1": K.egfr, "50044-7": K.egfr, "50210-4": K.egfr, "62238-1": K.egfr, "69405-9": K.egfr,
+    "70969-1": K.egfr, "77147-7": K.egfr, "88293-6": K.egfr, "88294-4": K.egfr, "98979-8": K.egfr,
+}  # fmt: skip
+NAMES = {
+    "weight": K.weight, "body weight": K.weight, "patient weight": K.weight, "height": K.height, "body height": K.height,
+    "patient height": K.height, "pregnancy status": K.pregnancy, "pregnancy": K.pregnancy, "pregnant": K.pregnancy,
+    "creatinine": K.creatinine, "creat": K.creatinine, "serum creatinine": K.creatinine, "creatinine, serum": K.creatinine,
+    "creatinine serum": K.creatinine, "egfr": K.egfr, "gfr": K.egfr, "estimated gfr": K.egfr, "glomerular filtration rate": K.egfr,
+}  # fmt: skip
+"""What senders without LOINC write in OBX-3.1 or OBX-3.2, compared without regard to case."""
+
+
+def read(uow: UnitOfWork, reading: Reading, patient: Patient) -> None:
+    """Takes what the message says of the patient's body; a message that says nothing costs nothing."""
+    allergies = reading.message.all("AL1")
+    if allergies:
+        clinical.replace_allergies(uow, patient.id, reading.partner.id, [a for al1 in allergies if (a := _allergy(al1))])
+    clinical.observe(uow, patient.id, reading.partner.id, observations(reading, uow.now))
+
+
+def observations(reading: Reading, now: datetime) -> list[ObservationData]:
+    """Every OBX of a kind that is kept, with a value."""
+    found, reported_at = [], None
+    for segment in reading.message.segments:
+        if segment.name == "OBR":
+            reported_at = fields.moment(segment.value(7), reading.partner.zone)
+        elif segment.name == "OBX" and (kind := _kind(segment)) and (value := _value(segment)):
+            at = fields.moment(segment.value(14), reading.partner.zone) or reported_at or now
+            found.append(ObservationData(kind, value, segment.value(6), at, segment.value(11).strip().upper() or "F"))
+    return found
+
+
+def _allergy(al1: Segment) -> AllergyData | None:
+    """None for the null value, which empties the list (ch. 2.10.4)."""
+    code, text = al1.value(3).strip(), al1.value(3, 2).strip()
+    if NULL in (code, text) or not (code or text):
+        return None
+    reaction = ", ".join(part for field in al1.repetitions(5) if (part := field.component(2) or field.component(1)))
+    return AllergyData(al1.value(2).strip(), code, text or code, al1.value(4).strip(), reaction)
+
+
+def _kind(obx: Segment) -> ObservationKind | None:
+    """By either of the two codes of OBX-3, else by a name."""
+    named = [obx.value(3, component).strip() for component in (1, 4, 2, 5)]
+    return next((LOINC[n] for n in named if n in LOINC), None) or next((NAMES[n.lower()] for n in named if n.lower() in NAMES), None)
+
+
+def _value(obx: Segment) -> str:
+    """OBX-5: a number with its comparator (SN), the text of a code (CE, CWE), else as it stands."""
+    field: Field = obx.field(5)
+    if field.is_null:
+        return ""
+    kind = obx.value(2).strip().upper()
+    if kind == "SN":
+        return "".join(field.component(i) for i in (1, 2, 3, 4)).strip()
+    if kind in ("CE", "CWE", "CNE", "CF"):
+        return (field.component(2) or field.component(1)).strip()
+    return field.text.strip()
