@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "bd6336fb215f"
-down_revision = "7d20c4f1b6e3"
+down_revision = "eb8568faa4ba"
 branch_labels = None
 depends_on = None
 
