@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.order import service as order
+from ris.report import service as report
 from ris.scheduling import service as scheduling
 from ris.task import delivery
 
@@ -22,7 +23,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "delivery.resent": (delivery.settle_decided,),
     "delivery.corrected": (delivery.settle_decided,),
     "delivery.skipped": (delivery.settle_decided,),
-    "exam.completed": (billing.capture_technical,),
+    "exam.completed": (report.await_reading, billing.capture_technical),
     "report.published": (billing.capture_professional,),
 }
 

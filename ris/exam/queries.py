@@ -55,14 +55,6 @@ class StepRow:
         return f"{self.family}, {self.given}"
 
 
-_ARRIVAL = (
-    sa.select(Arrival.id)
-    .where(Arrival.step_id == ScheduledProcedureStep.id, Arrival.undone_at.is_(None))
-    .order_by(Arrival.id.desc())
-    .limit(1)
-    .correlate(ScheduledProcedureStep)
-    .scalar_subquery()
-)
 _PERFORMED = (
     sa.select(PerformedProcedureStep.id)
     .where(PerformedProcedureStep.step_id == ScheduledProcedureStep.id)
@@ -102,6 +94,18 @@ def current_step_id(session: Session, procedure_id: int) -> int | None:
     )
 
 
+def _of_arrival(column: sa.orm.InstrumentedAttribute[Any]) -> sa.ScalarSelect[Any]:
+    """Of the newest arrival that counts. A join would let PostgreSQL read all arrivals that ever were."""
+    return (
+        sa.select(column)
+        .where(Arrival.step_id == ScheduledProcedureStep.id, Arrival.undone_at.is_(None))
+        .order_by(Arrival.id.desc())
+        .limit(1)
+        .correlate(ScheduledProcedureStep)
+        .scalar_subquery()
+    )
+
+
 def _within(days: Mapping[int, Span]) -> sa.ColumnElement[bool]:
     step = ScheduledProcedureStep
     spans = (sa.and_(step.site_id == site, step.starts_at >= span.starts_at, step.starts_at < span.ends_at) for site, span in days.items())
@@ -116,7 +120,8 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             step.id, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.modality, step.status,
             Order.priority, step.site_id, Site.zone, sa.func.coalesce(begun_in.id, Room.id), sa.func.coalesce(begun_in.name, Room.name),
             step.starts_at, step.ends_at, Order.danger, Order.transport,
-            Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, Arrival.at, Arrival.checked_in_by, performed.started_at,
+            Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),
+            performed.started_at,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
         )
         .select_from(step)
@@ -126,7 +131,6 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
         .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .join(Site, Site.id == step.site_id)
         .join(Room, Room.id == step.room_id)
-        .outerjoin(Arrival, Arrival.id == _ARRIVAL)
         .outerjoin(performed, performed.id == _PERFORMED)
         .outerjoin(begun_in, begun_in.id == performed.room_id)
         .outerjoin(User, User.id == performed.technologist_id)

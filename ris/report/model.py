@@ -34,6 +34,16 @@ class ReportProcedure(Base):
     report_id: Mapped[int] = mapped_column(references("report.id"), index=True)
 
 
+class UnreadExam(Base):
+    """That a completed exam has no final report yet: so the reading worklist costs what waits, not what was ever read."""
+
+    __tablename__ = "unread_exam"
+
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
+    """The procedure's, so that a search begins in this small table and not in that one."""
+
+
 class ReportVersion(Base):
     """A signed text. Immutable, also for raw SQL; only `published_at` is set, once."""
 

@@ -9,14 +9,12 @@ from sqlalchemy.orm import Session
 
 from ris.catalog.model import Modality, Procedure, Site
 from ris.order.model import Order, RequestedProcedure
-from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
+from ris.order.status import PRIORITY_RANK, Priority
 from ris.patient.model import Patient
 from ris.patient.mrn import MRN
-from ris.report.model import Report, ReportProcedure
+from ris.report.model import Report, ReportProcedure, UnreadExam
 from ris.report.status import ReportStatus
 from ris.staff.model import User
-
-UNREAD = (ReportStatus.draft, ReportStatus.preliminary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,8 @@ def reading_worklist(session: Session, site_ids: Collection[int], now: datetime,
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, Report.status,
             sa.case((claimed, User.id)), sa.case((claimed, User.given + " " + User.family)), sa.case((claimed, Report.claimed_at)),
         )
-        .select_from(RequestedProcedure)
+        .select_from(UnreadExam)
+        .join(RequestedProcedure, RequestedProcedure.id == UnreadExam.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
         .join(Site, Site.id == RequestedProcedure.site_id)
@@ -72,11 +71,7 @@ def reading_worklist(session: Session, site_ids: Collection[int], now: datetime,
         .outerjoin(ReportProcedure, ReportProcedure.procedure_id == RequestedProcedure.id)
         .outerjoin(Report, Report.id == ReportProcedure.report_id)
         .outerjoin(User, User.id == Report.claimed_by_id)
-        .where(
-            RequestedProcedure.site_id.in_(site_ids),
-            RequestedProcedure.status == ProcedureStatus.completed,
-            sa.or_(Report.id.is_(None), Report.status.in_(UNREAD)),
-        )
+        .where(UnreadExam.site_id.in_(site_ids))
         .order_by(sa.case(PRIORITY_RANK, value=Order.priority), RequestedProcedure.ended_at, RequestedProcedure.id)
         .limit(limit)
     )  # fmt: skip

@@ -20,7 +20,7 @@ from ris.order.status import Priority, ProcedureStatus
 from ris.patient.model import Patient
 from ris.patient.mrn import MRN
 from ris.report import status
-from ris.report.model import Report, ReportProcedure, ReportVersion
+from ris.report.model import Report, ReportProcedure, ReportVersion, UnreadExam
 from ris.report.status import ReportStatus, VersionKind
 from ris.staff.model import User
 
@@ -127,6 +127,11 @@ def publish_due(uow: UnitOfWork) -> int:
     return len(due)
 
 
+def await_reading(uow: UnitOfWork, event: Event) -> None:
+    """The exam is completed: it waits for its final report."""
+    uow.add(UnreadExam(procedure_id=event.about.id, site_id=event.site_id))
+
+
 def reader(uow: UnitOfWork, report: Report) -> str | None:
     """The name of somebody else who reads the report now."""
     if report.claimed_by_id in (None, uow.actor.id) or report.claimed_until is None or report.claimed_until <= uow.now:
@@ -185,6 +190,8 @@ def _sign(
     report.draft_text = text if kind is VersionKind.preliminary else ""
     _unclaim(uow, report)
     uow.session.flush()
+    if target is ReportStatus.final:
+        _mark_read(uow, report)
     uow.emit(_event(uow, "report.signed", report, version_id=version.id, number=version.number, kind=kind))
     if version.publish_at <= uow.now:
         _publish(uow, version)
@@ -216,6 +223,11 @@ def _publish(uow: UnitOfWork, version: ReportVersion) -> None:
     report = uow.session.get_one(Report, version.report_id)
     uow.emit(_event(uow, "report.published", report, version_id=version.id, number=version.number, kind=version.kind,
                     obr_25=status.OBR_25[version.kind], signer_id=version.signer_id))  # fmt: skip
+
+
+def _mark_read(uow: UnitOfWork, report: Report) -> None:
+    procedures = sa.select(ReportProcedure.procedure_id).where(ReportProcedure.report_id == report.id)
+    uow.session.execute(sa.delete(UnreadExam).where(UnreadExam.procedure_id.in_(procedures)))
 
 
 def _newest(uow: UnitOfWork, report: Report) -> ReportVersion | None:

@@ -17,6 +17,7 @@ class ScheduledProcedureStep(Versioned, Base):
         sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),
         sa.Index("ix_scheduled_procedure_step_room_id_starts_at", "room_id", "starts_at"),
         sa.Index("ix_scheduled_procedure_step_site_id_starts_at", "site_id", "starts_at"),
+        sa.Index("ix_scheduled_procedure_step_status_site_id", "status", "site_id"),
     )
 
     id: Mapped[Key]

@@ -12,8 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 from migrations.triggers import keeping_triggers
 from ris.base.ids import new_id
+from ris.bootstrap import Ris
 from ris.processes import database
+from ris.report import service as reports
+from ris.report.queries import reading_worklist
 from ris.settings import Data, Database, Settings
+from tests.factories.hospital import Hospital
+from tests.factories.orders import booked, completed, reported
 from tests.postgres import PostgresServer
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -84,6 +89,21 @@ def test_up_down_and_up_again_ends_at_the_newest_schema(bare: Settings) -> None:
     assert database.is_current(engine)
     engine.dispose()
     database.check(bare)
+
+
+def test_exams_that_were_completed_before_wait_to_be_read(ris: Ris, hospital: Hospital) -> None:
+    never_opened, preliminary = completed(ris, hospital), completed(ris, hospital)
+    with ris.uow(hospital.actor("radiologist")) as uow:
+        report = reports.claim(uow, reports.open_for(uow, preliminary.id).id)
+        uow.session.flush()
+        reports.sign_preliminary(uow, report_id=report.id, text="Normal.", row_version=report.row_version)
+    reported(ris, hospital)
+    booked(ris, hospital)
+    database.downgrade(ris.settings, "7d20c4f1b6e3")
+    database.upgrade(ris.settings)
+    with ris.read() as session:
+        rows = reading_worklist(session, [hospital.sites["MAIN"]], ris.clock())
+    assert {row.procedure_id for row in rows} == {never_opened.id, preliminary.id}
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from ris.exam import service as exams
 from ris.order.status import Priority
 from ris.report import service
 from ris.report.model import Report, ReportVersion
-from ris.report.status import VersionKind
+from ris.report.queries import reading_worklist
+from ris.report.status import ReportStatus, VersionKind
 from ris.scheduling import queries
 from ris.scheduling import service as scheduling
 from ris.settings import Reports
@@ -52,6 +53,35 @@ def test_of_two_who_claim_one_wins_and_the_other_is_told_who(ris: Ris, hospital:
     _claimed(ris, hospital, exam.id)
     with pytest.raises(Stale, match="Test Radiologist is reading"):
         _claimed(ris, hospital, exam.id, "technologist")
+
+
+def test_an_exam_waits_to_be_read_from_its_completion_to_its_final_report(ris: Ris, hospital: Hospital) -> None:
+    exam = booked(ris, hospital)
+    waits = [_waits(ris, hospital)]
+    with ris.uow(_reader(hospital, "technologist")) as uow:
+        exams.start(uow, procedure_id=exam.id)
+    with ris.uow(_reader(hospital, "technologist")) as uow:
+        exams.complete(uow, procedure_id=exam.id)
+    waits.append(_waits(ris, hospital))
+    report = _claimed(ris, hospital, exam.id)
+    with ris.uow(_reader(hospital)) as uow:
+        service.sign_preliminary(uow, report_id=report.id, text="Normal.", row_version=report.row_version)
+    waits.append(_waits(ris, hospital))
+    report = _claimed(ris, hospital, exam.id)
+    with ris.uow(_reader(hospital)) as uow:
+        service.sign_final(uow, report_id=report.id, text="Normal.", row_version=report.row_version, password_checked=True)
+    waits.append(_waits(ris, hospital))
+    with ris.uow(_reader(hospital)) as uow:
+        service.addend(uow, report_id=report.id, text="And so it is.", password_checked=True)
+    waits.append(_waits(ris, hospital))
+    assert waits == [[], [(exam.id, None)], [(exam.id, ReportStatus.preliminary)], [], []]
+
+
+def _waits(ris: Ris, hospital: Hospital) -> list[tuple[int, ReportStatus | None]]:
+    with ris.read() as session:
+        assert reading_worklist(session, [hospital.sites["WEST"]], ris.clock()) == []
+        rows = reading_worklist(session, [hospital.sites["MAIN"]], ris.clock())
+        return [(row.procedure_id, row.report_status) for row in rows]
 
 
 def test_a_claim_that_nobody_renews_ends_by_itself(ris: Ris, hospital: Hospital) -> None:
