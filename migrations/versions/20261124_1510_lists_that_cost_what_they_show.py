@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c2a94e61d7f0"
-down_revision = "7d20c4f1b6e3"
+down_revision = "bd6336fb215f"
 branch_labels = None
 depends_on = None
 

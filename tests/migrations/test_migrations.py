@@ -99,7 +99,7 @@ def test_exams_that_were_completed_before_wait_to_be_read(ris: Ris, hospital: Ho
         reports.sign_preliminary(uow, report_id=report.id, text="Normal.", row_version=report.row_version)
     reported(ris, hospital)
     booked(ris, hospital)
-    database.downgrade(ris.settings, "7d20c4f1b6e3")
+    database.downgrade(ris.settings, "bd6336fb215f")
     database.upgrade(ris.settings)
     with ris.read() as session:
         rows = reading_worklist(session, [hospital.sites["MAIN"]], ris.clock())
