@@ -15,6 +15,9 @@ from ris.partner.model import Destination, Lease, Partner
 ALARM_AFTER = timedelta(minutes=15)
 """A destination whose oldest waiting delivery is older than this needs a person."""
 
+KEYS_OF_A_MINUTE = 60_000 << 22
+"""So far apart are keys of `ris.base.ids` at the most that were made within a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
@@ -160,6 +163,28 @@ def of_procedure(session: Session, *, order_id: int, procedure_id: int) -> tuple
     """The same for one exam: what was about it, and what was about its report or its whole order."""
     is_told = sa.or_(StoredEvent.procedure_id == procedure_id, StoredEvent.object_kind != "procedure")
     return _with_attempts(session, _rows().where(StoredEvent.order_id == order_id, is_told).order_by(StoredEvent.id, Delivery.id))
+
+
+def of_message(session: Session, control_id: str) -> DeliveryRow | None:
+    """The delivery that an outbound message was built for, with its attempts."""
+    return next(iter(_with_attempts(session, _rows().where(Delivery.control_id == control_id))), None)
+
+
+def caused_by(session: Session, message_id: int) -> tuple[DeliveryRow, ...]:
+    """Everything that partners were told because of an inbound message.
+
+    Its events have keys that were made within moments of its own, so that they are found by these.
+    """
+    made_with_it = StoredEvent.id.between(message_id, message_id + KEYS_OF_A_MINUTE)
+    return tuple(
+        DeliveryRow(*row)
+        for row in session.execute(_rows().where(made_with_it, StoredEvent.message_id == message_id).order_by(Delivery.id))
+    )
+
+
+def cause_of(session: Session, event_id: int) -> int | None:
+    """The inbound message that an event came from."""
+    return session.scalar(sa.select(StoredEvent.message_id).where(StoredEvent.id == event_id))
 
 
 def next_due(session: Session, destination_id: int) -> Due | None:

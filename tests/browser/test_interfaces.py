@@ -87,6 +87,11 @@ def test_an_analyst_looks_what_flows_and_finds_what_was_refused(house: House, pa
     expect(page.get_by_role("link", name="ORM-2")).to_have_count(0)
     check(page, "interfaces-messages")
 
+    page.get_by_role("link", name="ORM-1").click()
+    expect(page.get_by_role("row", name="OBR-4 Universal service identifier")).to_contain_text("CT head without contrast")
+    expect(page.get_by_role("link", name="Meadow, Anna")).to_be_visible()
+    check(page, "interfaces-message")
+
     page.get_by_role("navigation", name="Interfaces").get_by_role("link", name="Deliveries").click()
     expect(page.get_by_role("row", name="order.placed")).to_contain_text("not built yet")
     check(page, "interfaces-deliveries")

@@ -11,10 +11,12 @@ from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
 from ris.journal.model import MessageState
 from ris.order.model import Order, RequestedProcedure
+from ris.outbox.model import Attempt, Delivery
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 from tests.journal.entries import journalled
 from tests.messages.samples import adt, merge, order, pid
+from tests.outbox.outgoing import sending, until
 from tests.web.visitor import NOW, Clock, Visitor, trail
 
 Visitors = Callable[[], Visitor]
@@ -161,3 +163,54 @@ def test_a_message_is_saved_byte_for_byte_and_the_save_is_in_the_trail(ris: Ris,
 def test_a_message_that_is_not_there_is_not_found(analyst: Visitor) -> None:
     assert analyst.get("/interfaces/messages/1").status_code == 404
     assert analyst.get("/interfaces/messages/1/raw").status_code == 404
+
+
+def opened(someone: Visitor, control_id: str) -> str:
+    """The page of the newest message with that control id."""
+    page = someone.client.get("/interfaces/messages", query_string={"control_id": control_id}).text
+    return someone.get(page.split('class="row-name" href="')[1].split('"')[0]).text
+
+
+def test_a_message_shows_what_it_holds_what_it_touched_and_what_was_told(ris: Ris, analyst: Visitor) -> None:
+    take(ris, order("P1^EHR", control_id="ONE"))
+    page = opened(analyst, "ONE")
+    for expected in (
+        "Patient identifier list",
+        "MR M1 of HOSP",
+        "CTHEAD: CT head without contrast",
+        "Meadow, Anna",
+        "orm_o01 to EHR results",
+    ):
+        assert expected in page, expected
+    (entry,) = trail(ris, what="message")
+    assert entry.patient_id is not None
+
+
+def test_an_outbound_message_shows_its_delivery_each_try_and_the_message_that_it_came_from(
+    ris: Ris, hospital: Hospital, analyst: Visitor
+) -> None:
+    take(ris, order("P1^EHR", control_id="ONE"))
+    with sending(ris), ris.read() as session:
+        until(lambda: session.scalars(sa.select(Attempt.id)).first() or session.rollback())
+        control_id = session.scalars(sa.select(Delivery.control_id)).one()
+    page = opened(analyst, control_id)
+    assert "Delivery to EHR results" in page
+    assert "order.placed" in page
+    assert page.split("<caption")[1].count("<tr>") >= 2
+    cause = page.split('Because of <a href="')[1].split('"')[0]
+    assert "ONE" in analyst.get(cause).text
+
+
+def test_what_is_no_hl7_is_shown_as_it_came(ris: Ris, analyst: Visitor) -> None:
+    message_id = journalled(ris, "", state=MessageState.refused, raw=b"<b>hello\xff")
+    page = analyst.get(f"/interfaces/messages/{message_id}").text
+    assert "It cannot be read as HL7." in page
+    assert "&lt;b&gt;hello" in page
+
+
+def test_a_huge_message_opens_with_its_beginning(ris: Ris, analyst: Visitor) -> None:
+    message_id = journalled(ris, "BIG", raw=order() + b"NTE|1||" + b"x" * 3_000_000 + b"\r")
+    page = analyst.get(f"/interfaces/messages/{message_id}").text
+    assert len(page) < 400_000
+    assert "the file has it whole" in page
+    assert "longer than 256 KB" in page

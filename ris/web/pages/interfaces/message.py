@@ -1,4 +1,6 @@
-"""One message: what it holds, what was answered, what it touched; its bytes as a file."""
+"""One message: what it holds by the standard's names, what was answered, what it touched; its bytes as a file."""
+
+from dataclasses import dataclass
 
 from flask import Response, render_template
 from flask.typing import ResponseReturnValue
@@ -8,13 +10,35 @@ from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.hl7.charset import codec_for
 from ris.hl7.er7 import Message as Er7
+from ris.hl7.explain.advice import Advice, advice
+from ris.hl7.explain.mapped import mapped
+from ris.hl7.explain.view import View, view
 from ris.journal import queries as journal
-from ris.journal.model import Message
+from ris.journal.model import Direction, Message
+from ris.outbox import queries as outbox
+from ris.partner.model import Partner
 from ris.staff.permission import Permission
 from ris.web.access import requires
 from ris.web.page import look, reading
 from ris.web.pages.interfaces.blueprint import bp
 from ris.web.pages.interfaces.shown import zone_of_reader
+from ris.web.pages.interfaces.touched import things
+
+LONGEST_RAW = 65_536
+"""Of more characters the beginning is shown; the file has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What can be said of a message that can be read."""
+
+    view: View
+    advice: Advice
+    read_as: dict[str, str]
+    """Place to what it means here."""
+
+    def remarks_at(self, place: str) -> list[str]:
+        return [remark.text for remark in self.advice.remarks if remark.place == place]
 
 
 @bp.get("/messages/<int:message_id>")
@@ -22,15 +46,22 @@ from ris.web.pages.interfaces.shown import zone_of_reader
 def message(message_id: int) -> ResponseReturnValue:
     """Opening one is looking at a patient."""
     with reading() as session:
-        found, links = _opened(session, message_id, "message")
+        found, links = opened(session, message_id, "message")
+        partner = session.get(Partner, found.partner_id) if found.partner_id else None
+        delivery = outbox.of_message(session, found.control_id) if found.direction is Direction.outbound else None
         return render_template(
             "interfaces/message.html",
             message=found,
-            links=links,
+            partner=partner,
+            things=things(session, links),
             zone=zone_of_reader(session),
-            raw=_lines(found.raw, found.charset),
-            answer=_lines(found.answer, found.charset),
-            parsed=_parsed(found.raw, found.charset),
+            raw=text_of(found.raw, found.charset)[:LONGEST_RAW],
+            is_cut=len(found.raw) > LONGEST_RAW,
+            answer=text_of(found.answer, found.charset),
+            explained=_explained(session, found),
+            delivery=delivery,
+            cause=outbox.cause_of(session, delivery.event_id) if delivery else None,
+            told=outbox.caused_by(session, message_id) if found.direction is Direction.inbound else (),
         )
 
 
@@ -39,13 +70,13 @@ def message(message_id: int) -> ResponseReturnValue:
 def raw(message_id: int) -> ResponseReturnValue:
     """The bytes as they came or went."""
     with reading() as session:
-        found, _ = _opened(session, message_id, "message export")
+        found, _ = opened(session, message_id, "message export")
     return Response(
         found.raw, mimetype="application/octet-stream", headers={"Content-Disposition": f"attachment; filename=message-{message_id}.hl7"}
     )
 
 
-def _opened(session: Session, message_id: int, what: str) -> tuple[Message, list[Ref]]:
+def opened(session: Session, message_id: int, what: str) -> tuple[Message, list[Ref]]:
     """The message and what it touched, once the look is in the audit trail."""
     found = journal.message(session, message_id)
     if found is None:
@@ -55,24 +86,17 @@ def _opened(session: Session, message_id: int, what: str) -> tuple[Message, list
     return found, links
 
 
-def _text(raw: bytes, charset: str) -> str:
-    """Some bytes fit no character set: shown all the same, with a mark where they stand."""
-    return raw.decode(codec_for(charset) or charset or "utf-8", errors="replace")
+def text_of(raw: bytes, charset: str) -> str:
+    """One segment a line. Some bytes fit no character set: shown all the same, with a mark where they stand."""
+    text = raw.decode(codec_for(charset) or charset or "utf-8", errors="replace")
+    return "\n".join(line for line in text.replace("\n", "\r").split("\r") if line)
 
 
-def _lines(raw: bytes, charset: str) -> list[str]:
-    return [line for line in _text(raw, charset).replace("\n", "\r").split("\r") if line]
-
-
-def _parsed(raw: bytes, charset: str) -> list[tuple[str, str]]:
-    """Every field with a value, by its name; nothing for what is no HL7."""
+def _explained(session: Session, found: Message) -> Explained | None:
+    """None for what cannot be read as HL7."""
     try:
-        message = Er7.parse(_text(raw, charset))
+        read = Er7.parse(text_of(found.raw, found.charset))
     except RisError:
-        return []
-    return [
-        (f"{segment.name}{f'[{segment.sequence}]' if segment.sequence > 1 else ''}-{n}", segment.field(n).text)
-        for segment in message.segments
-        for n in range(1, segment.raw.count(message.delimiters.field) + 2)
-        if not segment.field(n).is_empty
-    ]
+        return None
+    inbound = found.direction is Direction.inbound
+    return Explained(view(read), advice(read), mapped(session, read, found.partner_id) if inbound else {})
