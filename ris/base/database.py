@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 
+from ris.base.session import RowSession
+
 
 def make_engine(url: str, key: str | None = None, *, pool_size: int = 10) -> sa.Engine:
     """An engine for `url`; `key` (64 hexadecimal digits) encrypts an SQLite file at rest."""
@@ -48,15 +50,15 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
     return engine
 
 
-def make_sessions(engine: sa.Engine) -> sessionmaker[Session]:
-    return sessionmaker(engine, expire_on_commit=False, autoflush=False)
+def make_sessions(engine: sa.Engine) -> sessionmaker[RowSession]:
+    return sessionmaker(engine, class_=RowSession, expire_on_commit=False, autoflush=False)
 
 
 def is_postgresql(session: Session) -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def read_session(sessions: sessionmaker[Session]) -> Session:
+def read_session(sessions: sessionmaker[RowSession]) -> Session:
     """A session for queries only: on SQLite it does not queue behind writers, on PostgreSQL a write in it is an error."""
     session = sessions()
     bind = session.get_bind()

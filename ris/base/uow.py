@@ -14,19 +14,19 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 from sqlalchemy.orm.exc import StaleDataError
 
 from ris.base import sequence
-from ris.base.bulk import insert_rows
 from ris.base.clock import Clock, utc_now
 from ris.base.database import is_postgresql
 from ris.base.errors import Stale, Unavailable
 from ris.base.ref import Ref
+from ris.base.session import RowSession
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=DeclarativeBase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class UnitOfWork:
     Used as a context manager: leaving it well commits, an exception rolls back. `now` stands still inside.
     """
 
-    def __init__(self, session: Session, actor: Actor, *, clock: Clock = utc_now, hooks: Sequence[Hook] = ()) -> None:
+    def __init__(self, session: RowSession, actor: Actor, *, clock: Clock = utc_now, hooks: Sequence[Hook] = ()) -> None:
         self.session = session
         self.actor = actor
         self.clock = clock
@@ -82,7 +82,6 @@ class UnitOfWork:
         self._events: list[Event] = []
         self._depth = 0
         self._draining = False
-        self._appended: dict[Any, list[dict[str, Any]]] = {}
         self._numbers: dict[str, list[int]] = defaultdict(list)
         self._found: dict[tuple[Any, Hashable], Any] = {}
         self._after_commit: list[Callable[[], None]] = []
@@ -98,9 +97,14 @@ class UnitOfWork:
         """Says that a loaded row is about to be changed."""
         self.changes += 1
 
+    def create(self, model: type[Row], **values: Any) -> Row:
+        """As `add(Model(...))`, for a kind of row that comes by the thousand: see `RowSession.create`."""
+        self.changes += 1
+        return self.session.create(model, values)
+
     def append(self, table: type[Any], values: dict[str, Any]) -> None:
         """Collects a row of an append-only table; all rows of a table go in with one statement at the flush."""
-        self._appended.setdefault(table, []).append(values)
+        self.session.append(table, values)
 
     def emit(self, event: Event) -> None:
         self.changes += 1
@@ -173,22 +177,26 @@ class UnitOfWork:
             self._draining = False
 
     def flush(self) -> None:
-        """Writes everything that is pending; raises Stale where somebody else was faster."""
-        self.drain()
-        try:
-            self.session.flush()
-        except StaleDataError as error:
-            raise Stale("somebody else has changed this in the meantime: load it again") from error
-        appended, self._appended = self._appended, {}
-        for table, rows in appended.items():
-            insert_rows(self.session.connection(), table.__table__, rows)
+        """Lets every event take effect and writes all that is pending; raises Stale where somebody else was faster."""
+        self._write(self.session.flush)
+
+    def finish(self) -> None:
+        """The flush before the commit: nothing is changed any more after it."""
+        self._write(self.session.write)
 
     def commit(self) -> None:
-        self.flush()
+        self.finish()
         self.session.commit()
         actions, self._after_commit = self._after_commit, []
         for action in actions:
             action()
+
+    def _write(self, how: Callable[[], object]) -> None:
+        self.drain()
+        try:
+            how()
+        except StaleDataError as error:
+            raise Stale("somebody else has changed this in the meantime: load it again") from error
 
     def __enter__(self) -> Self:
         return self

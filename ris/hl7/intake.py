@@ -171,7 +171,7 @@ class Intake:
                 stored = stored_answers(uow.session, {one.key for one in incoming if one.key})
                 used = self._used_control_ids(uow, incoming)
                 answers.extend(self._one(uow, one, codes, stored, used) for one in incoming)
-                uow.flush()
+                uow.finish()
                 _commit(uow)
         finally:
             uow.session.close()

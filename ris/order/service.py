@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 
 from ris.base.errors import Duplicate, Invalid, NotAllowedNow, NotFound
 from ris.base.ids import new_id
@@ -83,7 +84,8 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
     )
     if key and uow.find(Order.placer_key, key):
         raise Duplicate("this placer number belongs to another order")
-    order = Order(
+    order = uow.create(
+        Order,
         id=new_id(),
         patient_id=request.patient_id,
         visit_id=request.visit_id,
@@ -107,9 +109,8 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
         diagnosis=request.diagnosis,
         copies_to=request.copies_to,
         parent_number=request.parent_number,
-        procedures=[],
     )
-    uow.add(order)
+    set_committed_value(order, "procedures", [])
     if key:
         uow.put(Order.placer_key, key, order)
     uow.put(Order.filler_number, order.filler_number, order)
@@ -287,9 +288,10 @@ def _give(uow: UnitOfWork, order_ids: list[int], patient_id: int) -> None:
 
 
 def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> RequestedProcedure:
-    procedure = RequestedProcedure(
+    procedure = uow.create(
+        RequestedProcedure,
         id=new_id(),
-        order=order,
+        order_id=order.id,
         sequence=len(order.procedures) + 1,
         site_id=order.site_id,
         accession_number=f"A{uow.now:%y}{uow.number('accession'):08d}",
@@ -302,7 +304,8 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
         laterality=wanted.laterality,
         status=ProcedureStatus.ordered,
     )
-    uow.add(procedure)
+    set_committed_value(procedure, "order", order)
+    set_committed_value(order, "procedures", [*order.procedures, procedure])
     if wanted.procedure_id is None:
         _ask_for_mapping(uow, procedure)
     return procedure

@@ -178,9 +178,9 @@ def resolve(uow: UnitOfWork, patient: Patient) -> Patient:
 
 
 def _register(uow: UnitOfWork, data: PatientData) -> Patient:
-    patient = Patient(id=new_id(), **{name: value for name in DEMOGRAPHICS if (value := getattr(data, name)) is not None})
-    _fold(patient)
-    uow.add(patient)
+    said = {name: value for name in DEMOGRAPHICS if (value := getattr(data, name)) is not None}
+    keys = {"family_key": folded(data.family or ""), "given_key": folded(data.given or "")}
+    patient = uow.create(Patient, id=new_id(), **said, **keys)
     uow.put(Patient.id, patient.id, patient)
     _add_identifiers(uow, patient, data)
     uow.emit(Event("patient.registered", Ref("patient", patient.id), patient_id=patient.id))
@@ -194,7 +194,7 @@ def _update(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
     for name in changed:
         setattr(patient, name, getattr(data, name))
     if "family" in changed or "given" in changed:
-        _fold(patient)
+        patient.family_key, patient.given_key = folded(patient.family), folded(patient.given)
     if _add_identifiers(uow, patient, data):
         changed.append("identifiers")
     if changed:
@@ -202,20 +202,15 @@ def _update(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
         uow.emit(Event("patient.updated", Ref("patient", patient.id), patient_id=patient.id, facts={"changed": changed}))
 
 
-def _fold(patient: Patient) -> None:
-    patient.family_key, patient.given_key = folded(patient.family or ""), folded(patient.given or "")
-
-
 def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bool:
     """Adds those that are new; one of a merged record stays what it is."""
     added = False
     for wanted in data.identifiers:
         if uow.find(PatientIdentifier.key, wanted.key) is None:
-            row = PatientIdentifier(
-                id=new_id(), patient_id=patient.id, key=wanted.key, value=wanted.value, authority=wanted.authority, type=wanted.type,
-                merged=False,
+            row = uow.create(
+                PatientIdentifier, id=new_id(), patient_id=patient.id, key=wanted.key, value=wanted.value, authority=wanted.authority,
+                type=wanted.type, merged=False,
             )  # fmt: skip
-            uow.add(row)
             uow.put(PatientIdentifier.key, wanted.key, row)
             added = True
     return added
@@ -227,13 +222,12 @@ _VISIT_FIELDS = ("patient_class", "location", "attending", "ambulatory_status", 
 def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
     visit: Visit | None = uow.find(Visit.key, data.key)
     if visit is None:
-        visit = Visit(
-            id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, patient_class=data.patient_class or "U",
-            location=data.location or "", attending=data.attending or "",
+        visit = uow.create(
+            Visit, id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number,
+            patient_class=data.patient_class or "U", location=data.location or "", attending=data.attending or "",
             ambulatory_status=data.ambulatory_status or "", state=data.state or VisitState.open,
             started_at=data.started_at, ended_at=data.ended_at,
         )  # fmt: skip
-        uow.add(visit)
         uow.put(Visit.key, data.key, visit)
         uow.emit(Event("patient.visit_opened", Ref("visit", visit.id), patient_id=patient.id))
         return visit

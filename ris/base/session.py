@@ -1,0 +1,93 @@
+"""The session of this program: rows that are only added go past the ORM's bookkeeping, one statement a table."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import ClassManager, DeclarativeBase, Mapper, Session, make_transient_to_detached
+
+from ris.base.bulk import insert_rows
+
+Row = TypeVar("Row", bound=DeclarativeBase)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a new object of a class begins: every column with its default."""
+
+    manager: ClassManager[Any]
+    constants: dict[str, Any]
+    makers: dict[str, Callable[[None], Any]]
+
+
+@functools.cache
+def _shape(model: type[Any]) -> _Shape:
+    mapper: Mapper[Any] = sa.inspect(model)
+    constants: dict[str, Any] = {}
+    makers: dict[str, Callable[[None], Any]] = {}
+    for column in mapper.columns:
+        default = column.default
+        if isinstance(default, sa.ColumnDefault) and default.is_callable:
+            makers[column.key] = default.arg
+        else:
+            constants[column.key] = default.arg if isinstance(default, sa.ColumnDefault) else None
+    if mapper.version_id_col is not None:
+        constants[str(mapper.version_id_col.key)] = 1
+    return _Shape(mapper.class_manager, constants, makers)
+
+
+class RowSession(Session):
+    """A session that also holds new objects (`create`) and rows of append-only tables (`append`) until it is flushed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._fresh: dict[type[Any], list[Any]] = {}
+        self._appended: dict[type[Any], list[dict[str, Any]]] = {}
+
+    def create(self, model: type[Row], values: dict[str, Any]) -> Row:
+        """An object of a mapped class from the values of its columns; the database gets it at the next flush.
+
+        Unlike `Model(...)` with `add` it costs no events, no cascades and no sorting. Its relationships are set with
+        `set_committed_value`, their columns among `values`. Raises TypeError for a name that is no column.
+        """
+        shape = _shape(model)
+        row: Row = shape.manager.new_instance()
+        known = row.__dict__
+        known |= shape.constants
+        if not values.keys() <= known.keys() | shape.makers.keys():
+            raise TypeError(f"{model.__name__} has no {', '.join(sorted(values.keys() - known.keys() - shape.makers.keys()))}")
+        for name, make in shape.makers.items():
+            if name not in values:
+                known[name] = make(None)
+        known |= values
+        self._fresh.setdefault(model, []).append(row)
+        return row
+
+    def append(self, model: type[Any], values: dict[str, Any]) -> None:
+        """A row of an append-only table, never to be changed: it names every column."""
+        self._appended.setdefault(model, []).append(values)
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Writes everything that is pending; what was new can be changed on afterwards, and is found by its key."""
+        fresh = self.write()
+        for row in fresh:
+            make_transient_to_detached(row)
+        self.add_all(fresh)
+
+    def write(self) -> list[Any]:
+        """Writes everything that is pending and returns what was new, which this session does not know any further."""
+        super().flush()
+        fresh, self._fresh = self._fresh, {}
+        appended, self._appended = self._appended, {}
+        for model, rows in fresh.items():
+            insert_rows(self.connection(), model.__table__, [row.__dict__ for row in rows])
+        for model, values in appended.items():
+            insert_rows(self.connection(), model.__table__, values)
+        return [row for rows in fresh.values() for row in rows]
+
+    def rollback(self) -> None:
+        self._fresh.clear()
+        self._appended.clear()
+        super().rollback()
