@@ -1,10 +1,13 @@
 """Numbers that people read: each given once, in blocks, never twice."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ris.base.database import is_postgresql
 from ris.base.orm import Base
+from ris.base.prepared import Prepared, is_among
 
 
 class SequenceValue(Base):
@@ -20,18 +23,25 @@ NAMES = ("accession", "filler", "export")
 """Each is a PostgreSQL sequence `seq_<name>` and a row here; a rolled-back unit of work leaves a gap, never a repetition."""
 
 
-def take(session: Session, name: str, count: int = 1) -> list[int]:
-    """The next `count` numbers of a sequence, rising."""
+_ON_POSTGRESQL = Prepared(
+    sa.text(
+        "SELECT name, nextval(CAST('seq_' || name AS regclass)) FROM unnest(CAST(:names AS text[])) AS name, generate_series(1, :count)"
+    ).columns(sa.column("name", sa.Text), sa.column("value", sa.BigInteger))
+)
+_ON_SQLITE = Prepared(
+    sa.update(SequenceValue)
+    .where(is_among(SequenceValue.name, "names"))
+    .values(value=SequenceValue.value + sa.bindparam("count"))
+    .returning(SequenceValue.name, SequenceValue.value)
+)
+
+
+def take(session: Session, names: Collection[str], count: int = 1) -> dict[str, list[int]]:
+    """The next `count` numbers of each of the sequences, rising."""
     if is_postgresql(session):
-        rows = session.execute(
-            sa.text("SELECT nextval(CAST(:name AS regclass)) FROM generate_series(1, :count)"), {"name": f"seq_{name}", "count": count}
-        )
-        return [int(value) for (value,) in rows]
-    last = session.execute(
-        sa.update(SequenceValue)
-        .where(SequenceValue.name == name)
-        .values(value=SequenceValue.value + count)
-        .returning(SequenceValue.value)
-        .execution_options(synchronize_session=False)
-    ).scalar_one()
-    return list(range(last - count + 1, last + 1))
+        taken: dict[str, list[int]] = {name: [] for name in names}
+        for name, value in _ON_POSTGRESQL.rows(session.connection(), names=list(names), count=count):
+            taken[name].append(value)
+        return {name: sorted(values) for name, values in taken.items()}
+    lasts = _ON_SQLITE.rows(session.connection(), names=names, count=count)
+    return {name: list(range(last - count + 1, last + 1)) for name, last in lasts}

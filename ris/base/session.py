@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import ClassManager, DeclarativeBase, Mapper, Session, make_transient_to_detached
 
-from ris.base.bulk import insert_rows
+from ris.base.prepared import insert_rows
 
 Row = TypeVar("Row", bound=DeclarativeBase)
 

@@ -7,7 +7,7 @@ composition root hung here: reactions (which may call services and so emit more)
 import functools
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -21,6 +21,7 @@ from ris.base import sequence
 from ris.base.clock import Clock, utc_now
 from ris.base.database import is_postgresql
 from ris.base.errors import Stale, Unavailable
+from ris.base.prepared import Prepared, is_among
 from ris.base.ref import Ref
 from ris.base.session import RowSession
 
@@ -117,25 +118,34 @@ class UnitOfWork:
     def number(self, name: str) -> int:
         """The next number of a sequence of `ris.base.sequence`."""
         if not self._numbers[name]:
-            self._numbers[name] = sequence.take(self.session, name)[::-1]
+            self.reserve(1, name)
         return self._numbers[name].pop()
 
-    def reserve(self, name: str, count: int) -> None:
-        """Fetches numbers for a group at once."""
-        if count > len(self._numbers[name]):
-            self._numbers[name] = sequence.take(self.session, name, count)[::-1] + self._numbers[name]
+    def reserve(self, count: int, *names: str) -> None:
+        """Fetches `count` numbers of each of the sequences at once."""
+        if count:
+            for name, numbers in sequence.take(self.session, names, count).items():
+                self._numbers[name] = numbers[::-1] + self._numbers[name]
 
     # ── look-ups ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def load(self, column: InstrumentedAttribute[Any], keys: Iterable[Hashable], *where: sa.ColumnElement[bool]) -> None:
-        """Fetches the rows whose `column` is among `keys` in one query, and remembers also what is not there."""
-        wanted = [key for key in dict.fromkeys(keys) if (column, key) not in self._found]
-        if not wanted:
-            return
-        for key in wanted:
-            self._found[column, key] = None
-        for row in self.session.scalars(sa.select(column.class_).where(column.in_(wanted), *where)):
-            self._found[column, getattr(row, column.key)] = row
+    def load(self, wanted: Mapping[InstrumentedAttribute[Any], Collection[str]]) -> None:
+        """Fetches the rows with these keys for `find`, and remembers also what is not there.
+
+        One statement asks all tables which of the keys they hold, so that a table is read only when it holds one.
+        """
+        columns = tuple(wanted)
+        keys = {f"keys_{position}": wanted[column] for position, column in enumerate(columns)}
+        held = _which_are_held(columns).rows(self.session.connection(), **keys)
+        for position, column in enumerate(columns):
+            self._found.update(dict.fromkeys(((column, key) for key in wanted[column]), None))
+            self.load_rows(column, [key for table, key in held if table == position])
+
+    def load_rows(self, column: InstrumentedAttribute[Any], keys: Collection[Hashable]) -> None:
+        """Fetches the rows whose `column` is among `keys`, all of which are known to be there."""
+        if keys:
+            for row in self.session.scalars(sa.select(column.class_).where(column.in_(keys))):
+                self._found[column, getattr(row, column.key)] = row
 
     def find(self, column: InstrumentedAttribute[Any], key: Hashable) -> Any | None:
         """The row with that key, from what was loaded or put before, else from the database; None when there is none."""
@@ -212,6 +222,21 @@ class UnitOfWork:
             raise
         finally:
             self.session.close()
+
+
+@functools.cache
+def _which_are_held(columns: tuple[InstrumentedAttribute[str], ...]) -> Prepared:
+    """Position of the column and key, for every key of `keys_<position>` that the column holds."""
+    return Prepared(
+        sa.union_all(
+            *(
+                sa.select(sa.literal_column(str(position), sa.Integer).label("position"), column.label("key")).where(
+                    is_among(column, f"keys_{position}")
+                )
+                for position, column in enumerate(columns)
+            )
+        )
+    )
 
 
 def service(function: Callable[Concatenate[UnitOfWork, P], R]) -> Callable[Concatenate[UnitOfWork, P], R]:

@@ -179,17 +179,14 @@ class Intake:
             one.answer = answer
 
     def _prefetch(self, uow: UnitOfWork, group: Group) -> None:
-        """One query a table for everything that the group names."""
-        uow.load(PatientIdentifier.key, group.identifiers)
+        """What is already there of all that the group names, and numbers for what is not."""
+        uow.load(
+            {PatientIdentifier.key: group.identifiers, Visit.key: group.visits, Order.placer_key: group.placers,
+             Order.filler_number: group.fillers}
+        )  # fmt: skip
         found = [row for key in group.identifiers if (row := uow.find(PatientIdentifier.key, key))]
-        uow.load(Patient.id, {row.patient_id for row in found})
-        uow.load(Visit.key, group.visits)
-        uow.load(Order.placer_key, group.placers)
-        uow.load(Order.filler_number, group.fillers)
-        if group.placers or group.fillers:
-            new = sum(1 for key in group.placers if uow.find(Order.placer_key, key) is None)
-            uow.reserve("filler", new)
-            uow.reserve("accession", new)
+        uow.load_rows(Patient.id, {row.patient_id for row in found})
+        uow.reserve(sum(1 for key in group.placers if uow.find(Order.placer_key, key) is None), "filler", "accession")
 
     def _procedures(self, uow: UnitOfWork, group: Group) -> dict[int, dict[str, int]]:
         ids = {one.partner.id for one in group.incoming if one.partner}

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ris.base.prepared import Prepared, is_among
 from ris.base.ref import Ref
 from ris.journal.model import Direction, Message, MessageLink, MessageState, Replay
 
@@ -14,10 +15,11 @@ Key = tuple[int, str, str]
 """Partner, MSH-10, SHA-256."""
 
 
-# Made once: to put a statement together takes longer than to run it.
-_STORED = sa.select(Message.partner_id, Message.control_id, Message.digest, Message.ack_code, Message.answer).where(
-    Message.digest.in_(sa.bindparam("digests", expanding=True)), Message.control_id.in_(sa.bindparam("control_ids", expanding=True)),
-    Message.state == MessageState.applied, Message.direction == Direction.inbound,
+_STORED = Prepared(
+    sa.select(Message.partner_id, Message.control_id, Message.digest, Message.ack_code, Message.answer).where(
+        is_among(Message.control_id, "control_ids"), is_among(Message.digest, "digests"),
+        Message.state == MessageState.applied, Message.direction == Direction.inbound,
+    )
 )  # fmt: skip
 
 
@@ -25,8 +27,8 @@ def stored_answers(session: Session, keys: Collection[Key]) -> dict[Key, tuple[s
     """Code and bytes of the answer to each message that was applied before."""
     if not keys:
         return {}
-    rows = session.execute(
-        _STORED, {"digests": [digest for _, _, digest in keys], "control_ids": [control_id for _, control_id, _ in keys]}
+    rows = _STORED.rows(
+        session.connection(), digests=[digest for _, _, digest in keys], control_ids=[control_id for _, control_id, _ in keys]
     )
     return {(partner_id, control_id, digest): (code, answer) for partner_id, control_id, digest, code, answer in rows if partner_id}
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ris.base.ids import new_id
+from ris.base.prepared import Prepared
 from ris.base.uow import Event, UnitOfWork
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Subscription
@@ -22,18 +23,20 @@ class Subscribed:
     own_orders_only: bool
 
 
+_SUBSCRIPTIONS = Prepared(
+    sa.select(Subscription.event, Destination.id, Destination.partner_id, Subscription.message, Subscription.own_orders_only)
+    .join(Destination)
+    .where(Destination.active)
+    .order_by(Destination.id)
+)
+
+
 def subscriptions(uow: UnitOfWork) -> Mapping[str, tuple[Subscribed, ...]]:
     """Event name to those who are told of it; read once in a unit of work."""
     known = uow.session.info.get("subscriptions")
     if known is None:
         known = {}
-        rows = uow.session.execute(
-            sa.select(Subscription.event, Destination.id, Destination.partner_id, Subscription.message, Subscription.own_orders_only)
-            .join(Destination)
-            .where(Destination.active)
-            .order_by(Destination.id)
-        )
-        for event, destination_id, partner_id, message, own_orders_only in rows:
+        for event, destination_id, partner_id, message, own_orders_only in _SUBSCRIPTIONS.rows(uow.session.connection()):
             subscribed = Subscribed(destination_id, partner_id, message, own_orders_only)
             known[event] = (*known.get(event, ()), subscribed)
         uow.session.info["subscriptions"] = known

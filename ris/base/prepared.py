@@ -1,0 +1,103 @@
+"""Statements of the hot path: their text is made once an engine, and they go past the layers that a single row needs."""
+
+import functools
+import json
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Convert = Callable[[Any], Any] | None
+"""What makes of a value what the driver takes, or the other way round; None where it is the same."""
+
+
+class _Texts(sa.types.TypeDecorator[Collection[str]]):
+    """Many texts as one parameter: an array on PostgreSQL, a JSON text on SQLite."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
+
+    def process_bind_param(self, value: Collection[str] | None, dialect: sa.Dialect) -> Any:
+        texts = list(value or ())
+        return texts if dialect.name == "postgresql" else json.dumps(texts)
+
+
+class is_among(sa.ColumnElement[Any]):  # noqa: N801 (a function of SQL, spelled as SQLAlchemy spells its own)
+    """Whether a text column is one of the texts of a parameter; unlike `in_` the statement is the same for any number of them."""
+
+    inherit_cache = False
+    type = sa.types.NULLTYPE
+    """Not Boolean: a column of that type is compared with 1 where an engine has none."""
+
+    def __init__(self, column: Any, parameter: str) -> None:
+        self.column = column
+        self.texts = sa.bindparam(parameter, type_=_Texts())
+
+
+@compiles(is_among, "sqlite")
+def _on_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:
+    column, texts = (compiler.process(part, **options) for part in (element.column, element.texts))
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 (both parts are the compiler's own)
+
+
+@compiles(is_among, "postgresql")
+def _on_postgresql(element: is_among, compiler: SQLCompiler, **options: Any) -> str:
+    column, texts = (compiler.process(part, **options) for part in (element.column, element.texts))
+    return f"{column} = ANY({texts})"
+
+
+class _Form:
+    """A statement in the words of one engine."""
+
+    def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.text = str(compiled)
+        self.is_positional = bool(compiled.positiontup)
+        binds = {name: bind for bind, name in compiled.bind_names.items()}
+        self.slots: list[tuple[str, Convert]] = [
+            (name, binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in compiled.positiontup or binds
+        ]
+        self.constants = {name: bind.value for name, bind in binds.items()}
+        self.columns: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in statement.exported_columns]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """A tuple or a mapping, as the driver wants it."""
+        if self.is_positional:
+            return tuple([values[name] if to is None else to(values[name]) for name, to in self.slots])
+        return {name: values[name] if to is None else to(values[name]) for name, to in self.slots}
+
+    def read(self, row: Any) -> tuple[Any, ...]:
+        return tuple([value if of is None else of(value) for of, value in zip(self.columns, row, strict=True)])
+
+
+class Prepared:
+    """A query, or a change that returns something, made once and run often."""
+
+    def __init__(self, statement: sa.Executable) -> None:
+        self._statement = statement
+        self._forms: WeakKeyDictionary[sa.Dialect, _Form] = WeakKeyDictionary()
+
+    def rows(self, connection: sa.Connection, **parameters: Any) -> list[tuple[Any, ...]]:
+        """What the database answers, in its order."""
+        form = self._forms.get(connection.dialect)
+        if form is None:
+            form = self._forms[connection.dialect] = _Form(self._statement, connection.dialect)
+        answer = connection.exec_driver_sql(form.text, form.parameters(form.constants | parameters))
+        return [form.read(row) for row in answer.fetchall()]
+
+
+@functools.cache
+def _insert(table: sa.Table, dialect: sa.Dialect) -> _Form:
+    return _Form(sa.insert(table).values({c.name: sa.bindparam(c.name, type_=c.type) for c in table.columns}), dialect)
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Many rows of one table with one statement; each names every column."""
+    form = _insert(table, connection.dialect)
+    connection.exec_driver_sql(form.text, [form.parameters(row) for row in rows])
