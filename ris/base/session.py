@@ -1,12 +1,13 @@
 """The session of this program: rows that are only added go past the ORM's bookkeeping, one statement a table."""
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import ClassManager, DeclarativeBase, Mapper, Session, make_transient_to_detached
+from sqlalchemy.orm import ClassManager, DeclarativeBase, Mapper, Session, configure_mappers, make_transient_to_detached
 
 from ris.base.prepared import insert_rows
 
@@ -24,6 +25,7 @@ class _Shape:
 
 @functools.cache
 def _shape(model: type[Any]) -> _Shape:
+    configure_mappers()  # an object made past the constructor does not see to it
     mapper: Mapper[Any] = sa.inspect(model)
     constants: dict[str, Any] = {}
     makers: dict[str, Callable[[None], Any]] = {}
@@ -81,11 +83,14 @@ class RowSession(Session):
         super().flush()
         fresh, self._fresh = self._fresh, {}
         appended, self._appended = self._appended, {}
-        for model, rows in fresh.items():
-            insert_rows(self.connection(), model.__table__, [row.__dict__ for row in rows])
+        rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
+        for model, made in fresh.items():
+            rows[model.__table__].extend(row.__dict__ for row in made)
         for model, values in appended.items():
-            insert_rows(self.connection(), model.__table__, values)
-        return [row for rows in fresh.values() for row in rows]
+            rows[model.__table__].extend(values)
+        if rows:
+            insert_rows(self.connection(), rows)
+        return [row for made in fresh.values() for row in made]
 
     def rollback(self) -> None:
         self._fresh.clear()
