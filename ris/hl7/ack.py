@@ -80,6 +80,14 @@ class Header(NamedTuple):
     """MSH-18."""
 
 
+class Response(NamedTuple):
+    """An application's own form of acknowledgement, as ORR^O02: MSH-9 and the segments that follow MSA and ERR."""
+
+    message_code: str
+    trigger_event: str
+    segments: tuple[str, ...]
+
+
 def header(raw_or_message: bytes | er7.Message, default: str | None = None) -> Header:
     """The header of a message that was read, or of bytes that may be no message at all.
 
@@ -133,13 +141,16 @@ def build(
     text: str = "",
     own_control_id: str,
     now: datetime,
+    response: Response | None = None,
+    wants_no_answer: bool = False,
 ) -> bytes:
     """The acknowledgement of a message, in the sender's delimiters, version and character set, ready to be framed.
 
     Sender and receiver change places; MSA-2 is MSH-10 as it was sent (without MSH-10 it is empty, and `code` has to be
     AR or CR); MSH-11 and MSH-12 are echoed, or P and 2.5.1 where they are empty. MSH-9 is `ACK^event^ACK`, before
     version 2.4 `ACK^event` and before 2.3 `ACK`. From 2.5 on each error is an ERR segment of its own, earlier all are
-    repetitions of ERR-1, and `text`, or else the text of the first error, stands in MSA-3. Never raises for any header.
+    repetitions of ERR-1, and `text`, or else the text of the first error, stands in MSA-3. A `response` gives MSH-9 and
+    more segments; `wants_no_answer` says NE in MSH-15 and MSH-16. Never raises for any header.
     """
     f = header.delimiters.field
     version = header.version or "2.5.1"
@@ -147,22 +158,28 @@ def build(
     msh = (
         f"MSH{f}{header.delimiters.encoding}{f}{header.receiving_application}{f}{header.receiving_facility}"
         f"{f}{header.sending_application}{f}{header.sending_facility}{f}{now:%Y%m%d%H%M%S%z}{f}"
-        f"{f}{_message_type(header, version)}{f}{er7.escape(own_control_id, header.delimiters)}"
+        f"{f}{_message_type(header, version, response)}{f}{er7.escape(own_control_id, header.delimiters)}"
         f"{f}{header.processing_id or 'P'}{f}{version}"
     )
+    if wants_no_answer:
+        msh += f"{f * 3}NE{f}NE"
     if header.character_set:
-        msh += f * 6 + header.character_set
+        msh += f * (2 if wants_no_answer else 6) + header.character_set
     is_old = version.startswith(_BEFORE_2_5)
     if is_old and errors and not text:
         text = _text(errors[0])
     msa = f"MSA{f}{code}{f}{header.control_id}"
     if text:
         msa += f + er7.escape(text, header.delimiters)
-    segments = [msh, msa, *_err_segments(errors, header.delimiters, is_old=is_old)]
+    segments = [msh, msa, *_err_segments(errors, header.delimiters, is_old=is_old), *(response.segments if response else ())]
     return charset.encode(er7.join(segments), header.delimiters.codec).raw
 
 
-def _message_type(header: Header, version: str) -> str:
+def _message_type(header: Header, version: str, response: Response | None) -> str:
+    if response:
+        kind = (response.message_code, response.trigger_event)
+        structure = () if version.startswith(_BEFORE_2_4) else ("_".join(kind),)
+        return header.delimiters.component.join((*kind, *structure))
     if not header.trigger_event or version.startswith(_BEFORE_2_3):
         return "ACK"
     parts = ("ACK", header.trigger_event) if version.startswith(_BEFORE_2_4) else ("ACK", header.trigger_event, "ACK")

@@ -2,15 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 
 import sqlalchemy as sa
 
-from ris.base.errors import RisError, Unavailable
+from ris.base.errors import Unavailable
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor
-from ris.hl7 import ack
 from ris.hl7.incoming import Incoming
 from ris.hl7.intake import Intake
 from ris.hl7.refusal import Fault
@@ -57,7 +55,7 @@ class CarefulIntake(Intake):
         if self._left:
             log.warning("the last run came to no end: %d messages are taken one at a time", self._left)
 
-    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
+    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes | None]:
         """As `Intake.take`; what waits beyond the careful part is taken in groups, without what is set aside."""
         careful, rest = frames[: self._left], frames[self._left :]
         answers = [self._take_one(raw, place) for raw, place in careful]
@@ -69,7 +67,7 @@ class CarefulIntake(Intake):
     def _is_set_aside(self, frame: tuple[bytes, str]) -> bool:
         return journal.digest(frame[0]) in self._set_aside
 
-    def _take_one(self, raw: bytes, place: str) -> bytes:
+    def _take_one(self, raw: bytes, place: str) -> bytes | None:
         digest = journal.digest(raw)
         if digest in self._set_aside:
             return self._quarantine(raw, place)
@@ -101,36 +99,28 @@ class CarefulIntake(Intake):
         except sa.exc.SQLAlchemyError as error:
             log.error("a strike cannot be taken back: %s", type(error).__name__)
 
-    def _quarantine(self, raw: bytes, place: str) -> bytes:
+    def _quarantine(self, raw: bytes, place: str) -> bytes | None:
         """AE 207, the bytes for a person to look at, and one task that says so, however often it comes again."""
         try:
             self._refresh_partners()
-            one = self._known(raw, place)
-            one.answer = self._build(one.header, Fault())
-            self._keep(one)
+            one = self._read_header(raw, place)
+            one.answer, code = self._build(one, Fault())
+            self._keep(one, code)
         except sa.exc.SQLAlchemyError as error:
             log.error("a message cannot be set aside: %s", type(error).__name__)
             return self._unavailable(raw, place)
         return one.answer
 
-    def _keep(self, one: Incoming) -> None:
+    def _keep(self, one: Incoming, code: str) -> None:
         reason = f"it stopped the program {STRIKES} times"
         with self.program.uow(_ACTOR) as uow:
             before = uow.session.scalars(
                 sa.select(Message.id).where(Message.digest == one.digest, Message.state == MessageState.quarantined).limit(1)
             ).one_or_none()
             entry = self._entry(uow, one)
-            journal.record(uow, entry, MessageState.quarantined, ack_code=Fault.ack_code, answer=one.answer, error=f"207: {reason}")
+            journal.record(uow, entry, MessageState.quarantined, ack_code=code, answer=one.answer or b"", error=f"207: {reason}")
             if before is None:
                 task.open(uow, "message_quarantined", Ref("message", entry.id), reason)
 
-    def _unavailable(self, raw: bytes, place: str) -> bytes:
-        return self._build(self._known(raw, place).header, Unavailable("it could not be stored: send it again later"))
-
-    def _known(self, raw: bytes, place: str) -> Incoming:
-        """The message with its header alone: the rest of it is not read again."""
-        one = Incoming(raw, place, digest=journal.digest(raw))
-        with suppress(RisError):
-            one.header = ack.header(raw)
-            one.partner = self._partner(one.header)
-        return one
+    def _unavailable(self, raw: bytes, place: str) -> bytes | None:
+        return self._build(self._read_header(raw, place), Unavailable("it could not be stored: send it again later")).payload

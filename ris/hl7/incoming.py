@@ -36,8 +36,8 @@ class Incoming:
     visit: VisitData | None = None
     is_lost: bool = False
     """Not even its refusal could be stored."""
-    answer: bytes = b""
-    """Empty: the peer is owed none, because it is not known what became of the message."""
+    answer: bytes | None = b""
+    """None: the sender wants none. Empty: it is not known what became of the message, and the connection is closed."""
 
     @property
     def control_id(self) -> str:

@@ -5,7 +5,7 @@ import re
 import time
 import traceback
 from collections.abc import Sequence
-from typing import cast
+from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
@@ -14,9 +14,11 @@ from ris.base.ids import new_id
 from ris.base.uow import RETRIED, Actor, UnitOfWork
 from ris.catalog.queries import first_site, procedures_for
 from ris.hl7 import ack
+from ris.hl7.answer import OWN_CONTROL_ID, Answer, answer
 from ris.hl7.charset import decode
 from ris.hl7.er7 import Message
 from ris.hl7.inbound import READERS, fields
+from ris.hl7.inbound.order_response import order_response
 from ris.hl7.inbound.reading import Reading
 from ris.hl7.incoming import Group, Incoming, runs
 from ris.hl7.refusal import CommitUnknown, Fault, RefusedAfterChange, Rejected, described
@@ -50,10 +52,11 @@ class Intake:
         self._partners: Partners | None = None
         self._partners_read_at = 0.0
 
-    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes]:
+    def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes | None]:
         """The answers to frames (bytes, place of the sender), in their order; whatever happens, one for each.
 
-        An empty answer: nobody knows whether COMMIT went through, so nothing may be said and the connection is closed.
+        None: the sender wants no answer. An empty one: nobody knows whether COMMIT went through, so nothing may be said and the
+        connection is closed.
         """
         if time.monotonic() - self._partners_read_at > PARTNERS_S:
             self._refresh_partners()
@@ -62,11 +65,12 @@ class Intake:
             self._take_group(group)
         return [one.answer for one in incoming]
 
-    def refuse_oversized(self, head: bytes) -> bytes:
-        """The answer to a message that is longer than is taken."""
-        header = ack.header(head)
-        log.warning("a message of %d bytes and more was refused: %s", self.program.settings.mllp.max_bytes, header.control_id)
-        return self._build(header, Unsupported("the message is longer than is taken here", error_code="207"))
+    def refuse_oversized(self, head: bytes, place: str) -> bytes | None:
+        """The answer to a message that is longer than is taken; its beginning is journalled, the rest was never kept."""
+        log.warning("a message of more than %d bytes was refused", self.program.settings.mllp.max_bytes)
+        one = self._read_header(head, place)
+        self._failed(one, Unsupported("the message is longer than is taken here", error_code="207"))
+        return one.answer
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -96,6 +100,14 @@ class Intake:
         except Exception as error:  # noqa: BLE001 (every message is owed an answer)
             _log_fault(one, error)
             one.refusal = Fault()
+        return one
+
+    def _read_header(self, raw: bytes, place: str) -> Incoming:
+        """The message with its header alone."""
+        one = Incoming(raw, place, digest=journal.digest(raw))
+        with suppress(RisError):
+            one.header = ack.header(raw)
+            one.partner = self._partner(one.header)
         return one
 
     def _partner(self, header: ack.Header) -> PartnerRow | None:
@@ -147,7 +159,7 @@ class Intake:
             self._take_group([one])
             if one.is_lost:
                 for other in group[position + 1 :]:
-                    other.answer = self._build(other.header, other.refusal or _AWAY)
+                    other.answer = self._build(other, other.refusal or _AWAY).payload
                 return
 
     def _in_transaction(self, incoming: Sequence[Incoming]) -> None:
@@ -162,7 +174,7 @@ class Intake:
     def _try(self, incoming: Sequence[Incoming]) -> None:
         group = Group(incoming)
         uow = self.program.uow(Actor("system", 0, "HL7 intake"))
-        answers: list[bytes] = []
+        answers: list[bytes | None] = []
         try:
             with uow.session:
                 uow.lock(*group.locks)
@@ -175,8 +187,8 @@ class Intake:
                 _commit(uow)
         finally:
             uow.session.close()
-        for one, answer in zip(incoming, answers, strict=True):
-            one.answer = answer
+        for one, payload in zip(incoming, answers, strict=True):
+            one.answer = payload
 
     def _prefetch(self, uow: UnitOfWork, group: Group) -> None:
         """What is already there of all that the group names, and numbers for what is not."""
@@ -204,12 +216,12 @@ class Intake:
         codes: dict[int, dict[str, int]],
         stored: dict[Key, tuple[str, bytes]],
         used: set[tuple[int, str]],
-    ) -> bytes:
+    ) -> bytes | None:
         entry = self._entry(uow, one)
         if one.key in stored:
-            code, answer = stored[one.key]
-            journal.record(uow, entry, MessageState.repeated, ack_code=code, answer=answer)
-            return answer
+            code, given = stored[one.key]
+            journal.record(uow, entry, MessageState.repeated, ack_code=code, answer=given)
+            return given or None
         if one.refusal is not None:
             return self._refuse(uow, one, entry, one.refusal)
         if one.message is None or one.partner is None or one.header is None:
@@ -230,24 +242,24 @@ class Intake:
             return self._refuse(uow, one, entry, error, reading)
         finally:
             uow.message_id = None
-        answer = self._build(one.header, None)
-        journal.record(uow, entry, MessageState.applied, ack_code="AA", answer=answer, touched=reading.touched)
+        payload, code = self._build(one, None, reading)
+        journal.record(uow, entry, MessageState.applied, ack_code=code, answer=payload or b"", touched=reading.touched)
         if one.key is not None:
-            stored[one.key] = ("AA", answer)
+            stored[one.key] = (code, payload or b"")
         if _uses_control_ids_once(one.partner):
             used.add((one.partner.id, one.control_id))
-        return answer
+        return payload
 
     def _site(self, uow: UnitOfWork, partner: PartnerRow) -> int:
         return partner.site_id if partner.site_id is not None else first_site(uow.session)
 
-    def _refuse(self, uow: UnitOfWork, one: Incoming, entry: Entry, error: RisError, reading: Reading | None = None) -> bytes:
-        answer = self._build(one.header, error)
+    def _refuse(self, uow: UnitOfWork, one: Incoming, entry: Entry, error: RisError, reading: Reading | None = None) -> bytes | None:
+        payload, code = self._build(one, error, reading)
         touched = reading.touched if reading else ()
-        journal.record(uow, entry, MessageState.refused, ack_code=error.ack_code, answer=answer, error=described(error), touched=touched)
+        journal.record(uow, entry, MessageState.refused, ack_code=code, answer=payload or b"", error=described(error), touched=touched)
         for kind, about, reason, site_id in reading.refusal_tasks if reading else ():
             task.open(uow, kind, about, reason, site_id=site_id)
-        return answer
+        return payload
 
     def _failed(self, one: Incoming, error: Exception) -> None:
         """A message that could not be applied alone: it changes nothing, and says why, in the journal too if that can be."""
@@ -264,12 +276,13 @@ class Intake:
             refusal = (
                 Conflict("it could not be applied: a fault of ours, or of a value in it") if isinstance(error, SQLAlchemyError) else Fault()
             )
-        one.answer = self._build(one.header, refusal)
         try:
             with self.program.uow(Actor("system", 0, "HL7 intake")) as uow:
-                self._refuse(uow, one, self._entry(uow, one), refusal, reading)
+                one.answer = self._refuse(uow, one, self._entry(uow, one), refusal, reading)
         except SQLAlchemyError as second:
             one.is_lost = True
+            # Whatever is wrong with it: it is not even stored, and must come again.
+            one.answer = self._build(one, _AWAY).payload
             log.error("a refusal could not be journalled: %s", type(second).__name__)
 
     def _look_up(self, group: Sequence[Incoming]) -> None:
@@ -282,7 +295,7 @@ class Intake:
             return
         for one in group:
             if one.key in stored:
-                one.answer = stored[one.key][1]
+                one.answer = stored[one.key][1] or None
 
     def _entry(self, uow: UnitOfWork, one: Incoming) -> Entry:
         return Entry(
@@ -297,15 +310,15 @@ class Intake:
             one.place,
         )
 
-    def _build(self, header: ack.Header | None, error: RisError | None) -> bytes:
-        """AA, or the error's code with its place and reason (HL7 v2.5.1 ch. 2.9)."""
-        known = header if header is not None else ack.header(b"")
-        errors = [ack.AckError(error.error_code, error.message, error.location)] if error else []
-        code = cast("ack.AckCode", error.ack_code if error else "AA")
-        return ack.build(
-            known, code if known.control_id else "AR", errors=errors, text=error.message if error else "", own_control_id=f"K{new_id():X}",
-            now=self.program.clock(),
-        )  # fmt: skip
+    def _build(self, one: Incoming, error: RisError | None, reading: Reading | None = None) -> Answer:
+        """What the sender is owed, in the form that is agreed with it."""
+        header = one.header if one.header is not None else ack.header(b"")
+        agreed = dict(one.partner.policies) if one.partner else {}
+        if header.message_code == "ACK" and one.message and one.message.value("MSA", 2).startswith(OWN_CONTROL_ID):
+            return Answer(None, "")  # An answer to an answer of ours ends the talk.
+        response = order_response(reading, error) if reading and policy(agreed, "order_response") == "response" else None
+        always_original = policy(agreed, "acknowledgement_mode") == "original"
+        return answer(header, error, self.program.clock(), always_original=always_original, response=response)
 
 
 def _log_fault(one: Incoming, error: Exception) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from typing import cast
 
 from ris.hl7.intake import Intake
-from ris.hl7.mllp import Commit, Framer, Oversized, Partial, frame
+from ris.hl7.mllp import BETWEEN, Commit, Framer, Oversized, Partial, frame
 from ris.program import Program
 
 log = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.listener.forget(self)
 
-    def answer(self, payload: bytes, size: int) -> None:
-        """Sends an answer, or closes where none may be given. A peer that has gone misses its own answer only.
+    def answer(self, payload: bytes | None, size: int) -> None:
+        """Sends an answer, nothing where none is owed, or closes where none may be given. A peer that has gone misses its own answer only.
 
         `size` is that of the message.
         """
@@ -98,11 +98,12 @@ class Connection(asyncio.Protocol):
         self.last_heard = time.monotonic()
         if self.transport.is_closing():
             return
-        if payload:
-            self.transport.write(frame(payload))
-            self._regulate()
-        else:
+        if payload == b"":
             self.transport.close()
+            return
+        if payload:
+            self.transport.write(b"".join(frame(part) for part in payload.split(BETWEEN)))
+        self._regulate()
 
 
 class Listener:
@@ -179,7 +180,7 @@ class Listener:
                     break
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
 
-    def _answers_or_none(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes]:
+    def _answers_or_none(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes | None]:
         """Nothing that can happen to one group ends this thread: without answers, its connections are closed."""
         try:
             return self._answers(group)
@@ -187,9 +188,11 @@ class Listener:
             log.critical("a group of %d is not answered: %s", len(group), type(error).__name__)
             return [b""] * len(group)
 
-    def _answers(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes]:
+    def _answers(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes | None]:
         taken = iter(self.intake.take([(payload, connection.place) for connection, payload, _ in group if payload is not None]))
-        return [self.intake.refuse_oversized(head) if payload is None else next(taken) for _, payload, head in group]
+        return [
+            self.intake.refuse_oversized(head, connection.place) if payload is None else next(taken) for connection, payload, head in group
+        ]
 
     def _finish(self) -> None:
         with self._something:
@@ -222,6 +225,6 @@ class Listener:
         return context
 
 
-def _deliver(answers: list[tuple[Connection, bytes, int]]) -> None:
+def _deliver(answers: list[tuple[Connection, bytes | None, int]]) -> None:
     for connection, answer, size in answers:
         connection.answer(answer, size)

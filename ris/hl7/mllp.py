@@ -7,6 +7,8 @@ FS = b"\x1c"
 CR = b"\r"
 
 _TRAILER = FS + CR
+BETWEEN = _TRAILER + VT
+"""What parts two messages that go out together; none of them can hold it."""
 _NOISE = b"\x00\r\n"
 _HEAD_BYTES = 1024
 

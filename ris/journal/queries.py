@@ -52,6 +52,20 @@ def message(session: Session, message_id: int) -> Message | None:
     return session.get(Message, message_id)
 
 
+def same_control_id(session: Session, message: Message, limit: int = 20) -> list[tuple[int, datetime]]:
+    """Key and time of other messages of the partner that were taken under this MSH-10 with other bytes, newest first."""
+    rows = session.execute(
+        sa.select(Message.id, Message.at)
+        .where(
+            Message.control_id == message.control_id, Message.partner_id == message.partner_id, Message.direction == message.direction,
+            Message.digest != message.digest, Message.state == MessageState.applied, Message.control_id != "",
+        )
+        .order_by(Message.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    return [(message_id, at) for message_id, at in rows]
+
+
 def links(session: Session, message_id: int) -> list[Ref]:
     rows = session.execute(sa.select(MessageLink.object_kind, MessageLink.object_id).where(MessageLink.message_id == message_id))
     return sorted(Ref(kind, object_id) for kind, object_id in rows)

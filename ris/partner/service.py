@@ -10,8 +10,8 @@ from ris.base.errors import Duplicate, Invalid, NotFound, Stale
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.partner import policy
 from ris.partner.model import Destination, Partner, Subscription
-from ris.partner.policy import DEFAULTS
 
 Row = TypeVar("Row", Partner, Destination)
 VERSIONS = ("2.3.1", "2.5.1")
@@ -160,9 +160,7 @@ def _check_partner(uow: UnitOfWork, data: PartnerData, own_id: int | None) -> No
         ZoneInfo(data.zone)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise Invalid(f"zone: there is no time zone {data.zone!r}", error_code="103") from error
-    unknown = sorted(data.policies.keys() - DEFAULTS.keys())
-    if unknown:
-        raise Invalid(f"policies: there is no {', '.join(unknown)}", error_code="103")
+    policy.check(data.policies)
     is_same_sender = sa.and_(Partner.application == data.application, Partner.facility == data.facility)
     others = sa.select(Partner.id).where(sa.or_(Partner.name == data.name, is_same_sender), Partner.id != (own_id or 0))
     if uow.session.scalars(others.limit(1)).first() is not None:

@@ -6,7 +6,7 @@ import pytest
 
 from ris.hl7.inbound import READERS
 from ris.hl7.outbound import BUILDERS
-from ris.partner.policy import DEFAULTS, MEANING
+from ris.partner.policy import DEFAULTS, POLICIES
 
 PAGES = "\n".join(page.read_text() for page in sorted((Path(__file__).parents[2] / "docs/interfaces").glob("*.md")))
 
@@ -25,4 +25,4 @@ def test_every_message_that_is_built_is_named(name: str) -> None:
 def test_every_policy_is_named_with_its_default(name: str) -> None:
     default = str(DEFAULTS[name]).lower()
     assert any(f"`{name}`" in line and default in line.split("|")[2] for line in PAGES.splitlines() if line.startswith("|"))
-    assert name in MEANING
+    assert POLICIES[name].meaning

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from ris.hl7 import ack
 from ris.hl7.intake import Intake
+from ris.hl7.mllp import BETWEEN
 from ris.order.model import Order
 from ris.partner.model import Partner
 from ris.patient.model import Patient, PatientIdentifier
@@ -63,15 +64,15 @@ class House:
         self._numbers = itertools.count(1)
         self.new_partner()
 
-    def new_partner(self) -> None:
-        """Who came before is no longer the one; nothing of theirs is known to the new one."""
+    def new_partner(self, acknowledgement_mode: str = "original") -> None:
+        """Who came before is no longer the one; nothing of theirs is known to the new one. Each message gets one answer by default."""
         number = next(self._numbers)
         with self.ris.uow() as uow:
             uow.session.execute(sa.update(Partner).where(Partner.name == PARTNER).values(name=f"{PARTNER} {number - 1}", active=False))
             uow.add(
                 Partner(
                     name=PARTNER, application=f"CORPUS{number}", facility="", zone="America/New_York", authority=f"CORPUS{number}",
-                    site_id=self.site_id, policies={},
+                    site_id=self.site_id, policies={"acknowledgement_mode": acknowledgement_mode},
                 )
             )  # fmt: skip
 
@@ -151,6 +152,18 @@ def test_the_whole_folder_over_a_socket_is_answered_in_order(house: House, sampl
             answered = _answered(peer.exchange(sample.raw))
             assert answered == control_id or not control_id.isascii(), sample.path
     assert sum(states(house.ris).values()) == len(samples)
+
+
+def test_every_file_gets_the_answers_that_its_header_asks_for(house: House, samples: list[Sample]) -> None:
+    house.new_partner("by_message")
+    given = Counter()
+    for sample, answer in zip(samples, Intake(house.ris).take([(sample.raw, "corpus") for sample in samples]), strict=True):
+        header = ack.header(sample.raw)
+        wants = (header.accept_acknowledgment_type, header.application_acknowledgment_type)
+        codes = " ".join(outcome(part)[0] for part in answer.split(BETWEEN)) if answer else ""
+        given[(*wants, codes)] += 1
+        assert codes or set(wants) <= {"", "NE", "ER", "SU"}, sample.path
+    assert {given[("NE", "NE", "")] > 0, given[("AL", "NE", "CA")] > 0, given[("AL", "AL", "CA AA")] > 0} == {True}
 
 
 def _answered(answer: bytes) -> str:

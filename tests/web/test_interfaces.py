@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ris.base.ref import Ref
 from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
-from ris.journal.model import MessageState
+from ris.journal.model import Message, MessageState
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Attempt, Delivery
 from tests.factories.hospital import Hospital
@@ -214,3 +214,13 @@ def test_a_huge_message_opens_with_its_beginning(ris: Ris, analyst: Visitor) -> 
     assert len(page) < 400_000
     assert "the file has it whole" in page
     assert "longer than 256 KB" in page
+
+
+def test_messages_with_one_control_id_and_different_content_name_each_other(ris: Ris, analyst: Visitor) -> None:
+    take(ris, order("P1^EHR", control_id="C7"), order("P2^EHR", control_id="C7"), order("P3^EHR", control_id="C8"))
+    with ris.read() as session:
+        ids = list(session.scalars(sa.select(Message.id).order_by(Message.control_id, Message.id)))
+    pages = [analyst.get(f"/interfaces/messages/{message_id}").text for message_id in ids]
+    assert [("Other content" in page) for page in pages] == [True, True, False]
+    assert f"/messages/{ids[1]}" in pages[0]
+    assert f"/messages/{ids[0]}" in pages[1]

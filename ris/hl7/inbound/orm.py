@@ -1,7 +1,5 @@
 """ORM^O01, OMG^O19 and OMI^O23 in: what a placer asks of its orders (HL7 v2.5.1 ch. 4.4, IHE RAD-2)."""
 
-from dataclasses import dataclass
-
 from ris.base.errors import Duplicate, Invalid, Location, Missing, NotAllowedNow, NotFound
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
@@ -9,7 +7,7 @@ from ris.hl7.er7 import Segment
 from ris.hl7.inbound import clinical
 from ris.hl7.inbound.adt import located, required_patient
 from ris.hl7.inbound.controls import CONTROLS, NEEDS_KNOWN, NEEDS_PROCEDURE, TOLD, Action, Control
-from ris.hl7.inbound.reading import Reading
+from ris.hl7.inbound.reading import Planned, Reading
 from ris.hl7.inbound.request import order_numbers, order_request
 from ris.order import placer
 from ris.order import service as orders
@@ -20,20 +18,6 @@ from ris.patient import service as patients
 from ris.patient.model import Patient, Visit
 
 _ENDED = (OrderStatus.cancelled, OrderStatus.discontinued)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What is to be done with one order of a message."""
-
-    segments: list[Segment]
-    control: Control
-    action: Action
-    known: Order | None
-
-    @property
-    def head(self) -> Segment:
-        return self.segments[0]
 
 
 def read(uow: UnitOfWork, reading: Reading) -> None:
@@ -140,6 +124,7 @@ def _apply(uow: UnitOfWork, reading: Reading, plan: Planned, patient: Patient, v
         _act(uow, reading, plan, order)
     if order is not None:
         reading.touched.add(Ref("order", order.id))
+    reading.orders.append((plan, order))
 
 
 def _act(uow: UnitOfWork, reading: Reading, plan: Planned, order: Order) -> None:

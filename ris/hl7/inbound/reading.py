@@ -5,9 +5,25 @@ from dataclasses import dataclass, field
 
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.hl7.er7 import Message
+from ris.hl7.er7 import Message, Segment
+from ris.hl7.inbound.controls import Action, Control
+from ris.order.model import Order
 from ris.partner.queries import PartnerRow
 from ris.patient.service import PatientData, VisitData
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be done with one order of a message."""
+
+    segments: list[Segment]
+    control: Control
+    action: Action
+    known: Order | None
+
+    @property
+    def head(self) -> Segment:
+        return self.segments[0]
 
 
 @dataclass(slots=True)
@@ -25,6 +41,8 @@ class Reading:
     """The partner's codes to our catalogue, for the codes that the group names."""
     touched: set[Ref] = field(default_factory=set)
     """What the journal links the message to."""
+    orders: list[tuple[Planned, Order | None]] = field(default_factory=list)
+    """What was done with each order of the message, for an answer that says so."""
     refusal_tasks: list[tuple[str, Ref, str, int | None]] = field(default_factory=list)
     """Kind, subject, reason and site of what a person must do when the message is refused."""
 

@@ -54,6 +54,7 @@ def message(message_id: int) -> ResponseReturnValue:
             message=found,
             partner=partner,
             things=things(session, links),
+            same_control_id=journal.same_control_id(session, found),
             zone=zone_of_reader(session),
             raw=text_of(found.raw, found.charset)[:LONGEST_RAW],
             is_cut=len(found.raw) > LONGEST_RAW,
