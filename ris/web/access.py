@@ -143,7 +143,7 @@ _WITH_OLD_PASSWORD = ("account.password", "account.change_password", "account.lo
 
 
 def _log_in_first() -> ResponseReturnValue:
-    if request.method != "GET" or "X-Poll" in request.headers or "HX-Request" in request.headers:
+    if request.method != "GET" or "X-Poll" in request.headers:
         abort(401)
     return redirect(url_for("account.log_in", next=request.full_path.rstrip("?")), 303)
 

@@ -14,7 +14,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ris.base.errors import RisError
 from ris.catalog.model import Site
-from ris.order.status import Priority
 from ris.program import Program
 from ris.staff.permission import Permission
 from ris.web import access, page, security
@@ -105,7 +104,6 @@ def _templates(app: Flask, program: Program) -> None:
             "form_key": page.form_key,
             "search_url": url_for("search.index") if access.may_anywhere(Permission.PATIENT_READ) else "",
             "idle_seconds": program.settings.web.idle_minutes * 60,
-            "Priority": Priority,
         }
 
 

@@ -1,12 +1,7 @@
-// What every page needs: form tokens for fragments, the theme, the idle warning, live lists.
+// What every page needs: the theme, the idle warning, live lists.
 (() => {
   "use strict";
   const token = document.querySelector("meta[name=csrf-token]").content;
-
-  // htmx 4 inherits no headers, so each of its requests is given the token here.
-  document.addEventListener("htmx:config:request", (event) => {
-    event.detail.ctx.request.headers["X-CSRFToken"] = token;
-  });
 
   const themeButton = document.querySelector("[data-theme-toggle]");
   const THEMES = { auto: ["◐", "as the system"], light: ["○", "light"], dark: ["●", "dark"] };

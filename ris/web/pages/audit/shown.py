@@ -84,7 +84,7 @@ def _procedure_ids(rows: list[EntryRow]) -> set[int]:
 
 
 def _labels(session: Session, key: Any, label: Any, ids: set[int]) -> dict[int, str]:
-    return {row_id: text for row_id, text in session.execute(sa.select(key, label).where(key.in_(ids)))}  # noqa: C416 (rows have types)
+    return dict(session.execute(sa.select(key, label).where(key.in_(ids))).all())
 
 
 def _values_of(rows: list[EntryRow], name: str) -> set[int]:
