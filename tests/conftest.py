@@ -4,15 +4,20 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
+from ris.base.clock import Clock, utc_now
 from ris.bootstrap import Ris
 from ris.processes import database
 from ris.settings import Data, Database, Reports, Settings
 from tests.factories.hospital import Hospital, build_hospital
 from tests.postgres import PostgresServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TEMPLATE = "ris_template"
 _numbers = itertools.count(1)
@@ -62,8 +67,14 @@ def settings(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -
 
 
 @pytest.fixture
-def ris(settings: Settings) -> Iterator[Ris]:
-    ris = Ris(settings)
+def clock() -> Clock:
+    """The machine's; a module that needs another one gives its own."""
+    return utc_now
+
+
+@pytest.fixture
+def ris(settings: Settings, clock: Clock) -> Iterator[Ris]:
+    ris = Ris(settings, clock=clock)
     yield ris
     ris.close()
 
@@ -72,3 +83,12 @@ def ris(settings: Settings) -> Iterator[Ris]:
 def hospital(ris: Ris) -> Hospital:
     """Two sites in different zones, four rooms, six procedures, one user of each role, the partner EHR/HOSP."""
     return build_hospital(ris)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One per worker; every test opens its own context."""
+    from tests.chromium import chromium  # noqa: PLC0415 (few tests need Playwright)
+
+    with chromium() as browser:
+        yield browser

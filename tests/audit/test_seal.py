@@ -1,6 +1,5 @@
 """The chain over the audit trail: what is sealed, and that somebody with every right on the database is found out."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,33 +13,16 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
-from ris.settings import Settings
+from tests.clock import Clock
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 READER = Actor("user", 7, "Ida Oak", "192.0.2.7")
 GUARDS = ("audit_entry", "audit_seal")
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ris(settings: Settings, clock: Clock) -> Iterator[Ris]:
-    ris = Ris(settings, clock=clock)
-    yield ris
-    ris.close()
+    return Clock(NOON)
 
 
 def look(ris: Ris, *subjects: str) -> list[int]:

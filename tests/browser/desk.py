@@ -10,7 +10,6 @@ import waitress
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from ris.bootstrap import Ris
-from ris.settings import Settings
 from ris.web.app import create_app
 from tests.factories.hospital import PASSWORD
 
@@ -18,20 +17,6 @@ SHOTS = Path(__file__).parents[2] / "test-output"
 DAY = "2026-11-30"
 NOW = datetime(2026, 11, 30, 14, tzinfo=UTC)
 """09:00 by the clock of MAIN, on a Monday."""
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def ris_at(settings: Settings, clock: Clock) -> Ris:
-    return Ris(settings, clock=clock)
 
 
 @contextmanager

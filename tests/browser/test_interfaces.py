@@ -4,20 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
-from ris.settings import Settings
-from tests.browser.desk import Clock, context_of, log_in, ris_at, served, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.browser.desk import log_in, served, shoot
+from tests.chromium import axe, page_problems
 from tests.factories.hospital import Hospital, build_hospital
 from tests.messages.samples import adt, order, pid
-
-
-@pytest.fixture
-def engine_name() -> str:
-    return "sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +21,8 @@ class House:
     hospital: Hospital
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
-def house(settings: Settings) -> Iterator[House]:
-    ris = ris_at(settings, Clock())
+def house(ris: Ris) -> Iterator[House]:
     hospital = build_hospital(ris)
     Intake(ris).take(
         [
@@ -49,14 +36,6 @@ def house(settings: Settings) -> Iterator[House]:
     )
     with served(ris) as address:
         yield House(address, ris, hospital)
-    ris.close()
-
-
-@pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    context = context_of(browser, request.param)
-    yield context.new_page()
-    context.close()
 
 
 def check(page: Page, name: str) -> None:

@@ -6,10 +6,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
 from ris.report.model import Report, ReportVersion
-from ris.settings import Settings
 from ris.staff import service as staff
-from tests.browser.desk import Clock, context_of, log_in, ris_at, served, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.browser.desk import context_of, log_in, served, shoot
+from tests.chromium import axe, page_problems
 from tests.factories.hospital import PASSWORD, Hospital, build_hospital
 from tests.factories.orders import completed
 
@@ -17,25 +16,12 @@ TEMPLATE = "FINDINGS:\nThe [left|right] kidney is [size].\n\nIMPRESSION:\n[impre
 
 
 @pytest.fixture
-def engine_name() -> str:
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def clocked(settings: Settings) -> Iterator[tuple[Ris, Hospital, str]]:
-    ris = ris_at(settings, Clock())
+def clocked(ris: Ris) -> Iterator[tuple[Ris, Hospital, str]]:
     hospital = build_hospital(ris)
     with ris.engine.begin() as connection:
         connection.execute(sa.text("UPDATE procedure SET template = :t"), {"t": TEMPLATE})
     with served(ris) as address:
         yield ris, hospital, address
-    ris.close()
 
 
 def _second_radiologist(ris: Ris, hospital: Hospital) -> None:

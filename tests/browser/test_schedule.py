@@ -11,22 +11,10 @@ from ris.catalog.model import Closure
 from ris.order.status import Priority, ProcedureStatus
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
-from ris.settings import Settings
-from tests.browser.desk import DAY, Clock, context_of, log_in, ris_at, served, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.browser.desk import DAY, context_of, log_in, served, shoot
+from tests.chromium import axe, page_problems
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import make_order, make_patient
-
-
-@pytest.fixture
-def engine_name() -> str:
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @dataclass
@@ -65,8 +53,7 @@ WAITING = (("Elm", "CTHEAD", Priority.stat), ("Fir", "MRBRAIN", Priority.routine
 
 
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[Desk]:
-    ris = ris_at(settings, Clock())
+def desk(ris: Ris) -> Iterator[Desk]:
     hospital = build_hospital(ris)
     booked, waiting = {}, {}
     for family, code, room, starts_at, priority in BOOKED:
@@ -82,7 +69,6 @@ def desk(settings: Settings) -> Iterator[Desk]:
         uow.add(Closure(site_id=main, room_id=magnet, starts_at=at(12), ends_at=at(13), reason="Helium refill"))
     with served(ris) as address:
         yield Desk(ris, hospital, address, waiting, booked)
-    ris.close()
 
 
 def open_day(page: Page, desk: Desk, login: str = "scheduler") -> None:

@@ -11,22 +11,11 @@ from ris.exam.model import PerformedProcedureStep
 from ris.order.model import RequestedProcedure
 from ris.order.status import Priority
 from ris.scheduling import service as scheduling
-from ris.settings import Settings
-from tests.browser.desk import NOW, Clock, context_of, log_in, ris_at, served, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.browser.desk import NOW, context_of, log_in, served, shoot
+from tests.chromium import axe, page_problems
+from tests.clock import Clock
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import make_order, make_patient
-
-
-@pytest.fixture
-def engine_name() -> str:
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @dataclass
@@ -67,9 +56,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(settings: Settings) -> Iterator[Desk]:
-    clock = Clock()
-    ris = ris_at(settings, clock)
+def desk(ris: Ris, clock: Clock) -> Iterator[Desk]:
     desk = Desk(ris, clock, build_hospital(ris))
     desk.book("Alder", "CTHEAD", "CT1", 30)
     desk.book("Birch", "CTCHESTC", "CT1", 60, Priority.stat)
@@ -80,7 +67,6 @@ def desk(settings: Settings) -> Iterator[Desk]:
     desk.complete("Ginkgo", "MRBRAIN", "MR1", -118, Priority.routine, 30)
     with served(ris) as desk.address:
         yield desk
-    ris.close()
 
 
 def row(page: Page, family: str) -> Locator:

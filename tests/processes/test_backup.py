@@ -1,7 +1,6 @@
 """A copy under load, put back: whole, held, silent until a person releases it."""
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -224,7 +223,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.skipif(shutil.which("pg_dump") is None, reason="pg_dump makes the copies of PostgreSQL")
 def test_a_copy_of_postgresql_is_put_back_into_an_empty_database_and_held(postgres: PostgresServer, tmp_path: Path) -> None:
     source = Settings(data=Data(dir=tmp_path / "source"), database=Database(url=postgres.create_database("ris_source")))
     database.upgrade(source)

@@ -10,6 +10,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from ris.audit import seal
 from ris.audit.model import AuditEntry
+from ris.base.clock import utc_now
 from ris.billing.model import ExportBatch
 from ris.bootstrap import Ris
 from ris.processes import jobs
@@ -17,27 +18,14 @@ from ris.processes.job_model import JobRun, RunState
 from ris.processes.runs import LEADER_LEASE_S, RETRY, RUN_LEASE, Leader, Runs
 from ris.report.model import ReportVersion
 from ris.staff import service as staff
+from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import completed, reported
 
 
-class Clock:
-    """Stands until it is moved."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-
 @pytest.fixture
-def clock(ris: Ris) -> Clock:
-    ris.clock = Clock(datetime(2026, 11, 1, 4, tzinfo=UTC))
-    return ris.clock
+def clock() -> Clock:
+    return Clock(datetime(2026, 11, 1, 4, tzinfo=UTC))
 
 
 def all_runs(ris: Ris, job: str = "charges-export") -> list[JobRun]:
@@ -64,7 +52,7 @@ def test_the_nightly_export_runs_once_on_the_nights_of_the_clock_change(ris: Ris
     clock.now = datetime.combine(night - timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=12)
     jobs.catch_up(ris, "charges-export")
     for _ in range(4 * 36):
-        clock.forward(minutes=15)
+        clock.advance(minutes=15)
         jobs.catch_up(ris, "charges-export")
     with ris.read() as session:
         assert session.scalars(sa.select(ExportBatch.business_date)).all() == [night]
@@ -73,7 +61,7 @@ def test_the_nightly_export_runs_once_on_the_nights_of_the_clock_change(ris: Ris
 def test_missed_nights_are_caught_up_in_order_and_marked_late(ris: Ris, hospital: Hospital, clock: Clock) -> None:
     jobs.catch_up(ris, "charges-export")
     completed(ris, hospital)
-    clock.forward(days=3)
+    clock.advance(days=3)
     jobs.catch_up(ris, "charges-export")
     with ris.read() as session:
         batches = session.execute(sa.select(ExportBatch.business_date, ExportBatch.lines).order_by(ExportBatch.number)).all()
@@ -102,7 +90,7 @@ def test_a_run_whose_process_died_is_resumed_when_its_lease_has_run_out(ris: Ris
         Runs(ris).run("nightly", due, die)
     other = Runs(ris)
     assert "under way" in other.run("nightly", due, lambda: "done too early")
-    clock.forward(seconds=RUN_LEASE.total_seconds() + 1)
+    clock.advance(seconds=RUN_LEASE.total_seconds() + 1)
     assert other.run("nightly", due, lambda: "done").endswith("done")
     (run,) = all_runs(ris, "nightly")
     assert (run.state, run.attempts) == (RunState.done, 2)
@@ -112,7 +100,7 @@ def test_a_process_that_was_away_too_long_does_not_write_over_its_successor(ris:
     due = datetime(2026, 11, 1, 3, 30, tzinfo=UTC)
 
     def slow() -> str:
-        clock.forward(seconds=RUN_LEASE.total_seconds() + 1)
+        clock.advance(seconds=RUN_LEASE.total_seconds() + 1)
         Runs(ris).run("nightly", due, lambda: "by the successor")
         return "by the slow one"
 
@@ -125,10 +113,10 @@ def test_a_failed_run_is_tried_again_and_later_nights_do_not_hide_it(
 ) -> None:
     jobs.catch_up(ris, "charges-export")
     (ris.settings.data.dir / "exports").write_text("a file where the folder should be")
-    clock.forward(days=1)
+    clock.advance(days=1)
     assert "failed: FileExistsError" in jobs.catch_up(ris, "charges-export")[0]
     (ris.settings.data.dir / "exports").unlink()
-    clock.forward(seconds=RETRY.total_seconds() + 1)
+    clock.advance(seconds=RETRY.total_seconds() + 1)
     assert [line.endswith(".csv") for line in jobs.catch_up(ris, "charges-export")] == [True]
     assert [run.state for run in all_runs(ris)] == [RunState.done] * 2
 
@@ -137,9 +125,9 @@ def test_only_one_leads_and_another_takes_over_when_the_lease_has_run_out(ris: R
     first, second = Leader(ris), Leader(ris)
     assert first.renew()
     assert not second.renew()
-    clock.forward(seconds=LEADER_LEASE_S / 2)
+    clock.advance(seconds=LEADER_LEASE_S / 2)
     assert first.renew()
-    clock.forward(seconds=LEADER_LEASE_S + 1)
+    clock.advance(seconds=LEADER_LEASE_S + 1)
     assert not first.leads
     assert second.renew()
     assert not first.renew()
@@ -155,6 +143,7 @@ def test_a_leader_that_resigns_is_followed_at_once(ris: Ris) -> None:
 
 def test_the_scheduler_runs_a_night_that_was_missed_while_nothing_ran(ris: Ris, hospital: Hospital) -> None:
     """Real APScheduler: its next look finds yesterday's run missing, because the table says so and not its memory."""
+    ris.clock = utc_now  # the only one that APScheduler knows
     yesterday = jobs.JOBS["charges-export"].due_on(ris, datetime.now(UTC).date() - timedelta(days=2))
     Runs(ris).begin_at("charges-export", yesterday)
     leader = Leader(ris)

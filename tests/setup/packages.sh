@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the system packages that are missing, or says the one line to type.
 #   packages.sh python VERSION   what `python -m venv` needs
-#   packages.sh tests            PostgreSQL, Chromium, a font, and openssl for certificates
+#   packages.sh tests            PostgreSQL and its pg_dump, Chromium, a font, and openssl for certificates
 set -eu
 
 missing=""
@@ -13,6 +13,7 @@ python)
     ;;
 tests)
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
+    command -v pg_dump >/dev/null 2>&1 || need postgresql-client
     command -v chromium >/dev/null 2>&1 || need chromium
     command -v openssl >/dev/null 2>&1 || need openssl
     test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core

@@ -1,6 +1,5 @@
 """Accounts, roles, passwords and sessions; how guessing slows down."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,38 +9,21 @@ from argon2 import PasswordHasher
 from ris.audit.model import AuditEntry
 from ris.base.errors import Conflict, Invalid, NotAllowedNow, NotFound
 from ris.bootstrap import Ris
-from ris.settings import Settings
 from ris.staff import service
 from ris.staff.model import LoginFailure, RoleAssignment, UsedKey, User, WebSession
 from ris.staff.permission import ROLES, Permission
 from ris.staff.queries import rights_of, user, users
 from ris.staff.service import Login
+from tests.clock import Clock
 from tests.factories.hospital import PASSWORD, Hospital
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 DESK, HOME = "192.0.2.1", "192.0.2.9"
 
 
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ris(settings: Settings, clock: Clock) -> Iterator[Ris]:
-    ris = Ris(settings, clock=clock)
-    yield ris
-    ris.close()
+    return Clock(NOON)
 
 
 def log_in(ris: Ris, login: str = "radiologist", password: str = PASSWORD, place: str = DESK) -> Login:

@@ -1,14 +1,14 @@
 """The pages over a test hospital with a clock that stands still; SQLite only, the domain below is tested on both engines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from ris.bootstrap import Ris
-from ris.settings import Settings
 from ris.web.app import create_app
-from tests.web.visitor import Clock, Visitor
+from tests.clock import Clock
+from tests.web.visitor import NOW, Visitor
 
 
 @pytest.fixture
@@ -18,14 +18,7 @@ def engine_name() -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def ris(settings: Settings, clock: Clock) -> Iterator[Ris]:
-    ris = Ris(settings, clock=clock)
-    yield ris
-    ris.close()
+    return Clock(NOW)
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from ris.base.uow import Actor
 from ris.bootstrap import Ris
 from ris.patient import service as patients
 from ris.patient.model import Patient
+from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_patient
 from tests.web.people import somebody
-from tests.web.visitor import Clock, Visitor, trail
+from tests.web.visitor import Visitor, trail
 
 Visitors = Callable[[], Visitor]
 ROW = re.compile(r'<tr id="a-(\d+)"')

@@ -12,12 +12,13 @@ from ris.hl7.intake import Intake
 from ris.journal.model import Message, MessageState
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Attempt, Delivery
+from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 from tests.journal.entries import journalled
 from tests.messages.samples import adt, merge, order, pid
 from tests.outbox.outgoing import sending, until
-from tests.web.visitor import NOW, Clock, Visitor, trail
+from tests.web.visitor import NOW, Visitor, trail
 
 Visitors = Callable[[], Visitor]
 

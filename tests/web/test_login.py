@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from ris.staff import service as staff
 from ris.staff.model import WebSession
+from tests.clock import Clock
 from tests.factories.hospital import PASSWORD, Hospital
 from tests.factories.orders import completed
-from tests.web.visitor import Clock, Visitor, trail
+from tests.web.visitor import Visitor, trail
 
 pytestmark = pytest.mark.usefixtures("hospital")
 Visitors = Callable[[], Visitor]

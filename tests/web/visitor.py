@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,19 +19,6 @@ from tests.factories.hospital import PASSWORD
 HOST = "http://localhost"
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 class Visitor:

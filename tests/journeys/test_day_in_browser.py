@@ -1,6 +1,5 @@
 """One radiology day in Chromium: the order comes in by MLLP, four people do their work with mouse and keys, the result goes back."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
 from ris.scheduling import queries as schedule
 from tests.browser.desk import context_of, log_in, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.chromium import axe, page_problems
 from tests.factories.hospital import PASSWORD, Hospital
 from tests.journeys.house import House, running_house
 
@@ -23,12 +22,6 @@ MESSAGE = (
     "ORC|NW|P800^EHR|||||^^^202611241000^^S||20261124080100|||1001^Baker^Ada\r"
     "OBR|1|P800^EHR||CTHEAD^CT head^L|||||||||sudden headache|||1001^Baker^Ada|||||||||||^^^202611241000^^S||||^Headache\r"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 class Person:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
 from tests.browser.desk import context_of, log_in, served, shoot
-from tests.chromium import axe, chromium, page_problems
+from tests.chromium import axe, page_problems
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import make_order, make_patient
 from tests.web.visitor import trail
@@ -21,12 +21,6 @@ class House:
     hospital: Hospital
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def house(ris: Ris) -> Iterator[House]:
     hospital = build_hospital(ris)
@@ -35,13 +29,6 @@ def house(ris: Ris) -> Iterator[House]:
         make_order(uow, hospital, "MRBRAIN", patient=make_patient(uow, "Meadow", "Berta", "MRN-1002"))
     with served(ris) as address:
         yield House(address, ris, hospital)
-
-
-@pytest.fixture(params=["light", "dark"])
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    context = context_of(browser, request.param)
-    yield context.new_page()
-    context.close()
 
 
 def opened(page: Page, title: str) -> None:
