@@ -36,6 +36,7 @@ EVERYMAN = ("PATID1234", "test1"), ("Josh", ""), date(1988, 8, 18), "M"
 HIS = ("ORD001", "HIS", "71020")
 MICROSOFT = "microsoft__FHIR-Converter"
 KCENON = "kcenon__pacs_bridge"
+RUST = "hl7-rust__hl7-rust"
 NYX = "NyxToolsDev__dicom-hl7-mcp-server"
 
 APPLIED: dict[str, Expected] = {
@@ -51,6 +52,12 @@ APPLIED: dict[str, Expected] = {
         ("0a1f7838-4230-4752-b8f6-948b07c38b25", "MRN"), ("Patient", "Load"), date(1969, 7, 20), "M",
         (Asked("ACCESSION_a42990b7-4155-4404-81ef-e85158caed72", "", "4916", "P", orderer=("1234", "SOURCE, SPECIMEN")),),
     ),
+    # Not of radiology: the one order of the repository that names a patient and a procedure.
+    f"{RUST}/0005_ORM_O01_orm-o01.hl7": Expected(
+        ("241900", "CORPUS1"), ("MEDIANO", "FOUAZ"), None, "U", (Asked("ORD1", "", "24331-1"),)
+    ),
+    # Two identifiers: the record number is the first, the second a social security number. It orders nothing.
+    f"{RUST}/0034_ADT_A01_ADT_A01_adt-a01.hl7": Expected(("444333222", "ACME"), ("EVERYWOMAN", "EVE"), date(1962, 3, 20), "F", ()),
     f"{KCENON}/0005_ORM_O01_ORM_O01_hl7-messages.hl7": Expected(
         ("12345", "HOSPITAL"), ("DOE", "JOHN"), date(1980, 1, 15), "M",
         (Asked("ORD001", "", "CT001", orderer=("1234", "SMITH, JAMES")),),
@@ -125,9 +132,9 @@ APPLIED: dict[str, Expected] = {
 
 REFUSED: dict[str, tuple[str, str]] = {
     # PID without identifier, ORC without number, no OBR.
-    "hl7-rust__hl7-rust/0011_ORM_O01_integration.hl7": ("101", "PID^1^3"),
+    f"{RUST}/0011_ORM_O01_integration.hl7": ("101", "PID^1^3"),
 }
-"""The radiology order of the repository that has no other."""
+"""The radiology order of the repository that has no other; what is read of its patients and orders stands above."""
 
 EXPLAINED: dict[tuple[str, str], str] = {
     ("100", "ORC^1"): "a fragment: it holds no ORC and no OBR, so it asks for nothing",
