@@ -104,5 +104,16 @@ def exams_of_patient(session: Session, patient_id: int, site_ids: Collection[int
     return _exams(session, Order.patient_id == patient_id, RequestedProcedure.site_id.in_(site_ids))
 
 
+def visible_at(site_ids: Collection[int]) -> sa.ColumnElement[bool]:
+    """That a `Patient` has an exam at one of the sites, or none at all yet: a condition for searches and pages."""
+    any_exam = sa.exists().where(Order.patient_id == Patient.id, RequestedProcedure.order_id == Order.id).correlate(Patient)
+    return any_exam.where(RequestedProcedure.site_id.in_(site_ids)) | ~any_exam
+
+
+def is_visible(session: Session, patient_id: int, site_ids: Collection[int]) -> bool:
+    """Whether somebody who may read patients at the sites may read this one."""
+    return session.scalar(sa.select(Patient.id).where(Patient.id == patient_id, visible_at(site_ids))) is not None
+
+
 def exams_of_order(session: Session, order_id: int) -> list[ExamRow]:
     return _exams(session, Order.id == order_id)

@@ -14,6 +14,8 @@ from werkzeug.routing import Rule
 from ris.audit.model import AuditEntry, Outcome
 from ris.base.ref import Ref
 from ris.bootstrap import Ris
+from ris.order.model import RequestedProcedure
+from ris.patient import service as patients
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.staff import service as staff
@@ -22,7 +24,7 @@ from ris.staff.permission import ROLES, Permission
 from ris.task import service as tasks
 from ris.web.access import PUBLIC, SIGNED_IN, needed
 from tests.factories.hospital import Hospital, build_hospital
-from tests.factories.orders import MONDAY, make_order
+from tests.factories.orders import MONDAY, make_order, make_patient
 from tests.web.visitor import Visitor
 
 P = Permission
@@ -86,8 +88,8 @@ WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "re
 DEEDS = {"arrivals": "arrive", "technologist": "start", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"procedure_id", "step_id", "task_id", "user_id"}
-"""What belongs to one site. Patients, messages and destinations belong to the whole hospital."""
+AT_A_SITE = {"patient_id", "procedure_id", "step_id", "task_id", "user_id"}
+"""What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
 
@@ -149,7 +151,13 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         step_id = uow.session.scalars(sa.select(ScheduledProcedureStep.id).where(ScheduledProcedureStep.procedure_id == procedure_id)).one()
         facts = {"partner_id": hospital.partner_id, "code": "XYZ"}
         task = tasks.open(uow, "map_procedure", Ref("procedure", procedure_id), "A test", site_id=hospital.sites[site], facts=facts)
-        return {"procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id}
+        patient_id = uow.session.get_one(RequestedProcedure, procedure_id).order.patient_id
+        merge = patients.merge(uow, survivor_id=patient_id, loser_id=make_patient(uow).id)
+        uow.session.flush()
+        return {
+            "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
+            "merge_id": merge.id,
+        }  # fmt: skip
 
 
 def cases(app: Flask) -> Iterator[Case]:

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from ris.order import queries as orders
 from ris.order.model import Order, RequestedProcedure
-from ris.patient.model import Patient
 from ris.patient.search import search
 
 
@@ -22,7 +21,7 @@ class Hit:
 
 
 def hits(session: Session, text: str, site_ids: Collection[int]) -> list[Hit]:
-    """Exams of the given sites by accession, placer or filler number, then patients: those with an exam there or with none at all."""
+    """Exams of the given sites by accession, placer or filler number, then patients that are visible there."""
     return [*_exams(session, text.strip(), site_ids), *_patients(session, text, site_ids)]
 
 
@@ -61,13 +60,5 @@ def _patients(session: Session, text: str, site_ids: Collection[int]) -> list[Hi
             f"{row.birth_date or 'birth date unknown'} · {row.sex} · {row.mrn or 'no number'}",
             url_for("patient.show", patient_id=row.patient_id),
         )
-        for row in search(session, text, _has_exam_at(site_ids) | ~_has_exam())
+        for row in search(session, text, orders.visible_at(site_ids))
     ]
-
-
-def _has_exam() -> sa.Exists:
-    return sa.exists().where(Order.patient_id == Patient.id, RequestedProcedure.order_id == Order.id).correlate(Patient)
-
-
-def _has_exam_at(site_ids: Collection[int]) -> sa.Exists:
-    return _has_exam().where(RequestedProcedure.site_id.in_(site_ids))
