@@ -1,6 +1,8 @@
 """How rows are declared: naming of constraints, checked enums, aware UTC moments, keys made by the program."""
 
 import enum
+import functools
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -31,6 +33,11 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
             raise ValueError("a moment without a time zone cannot be stored")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], Any] | None:
+        """All rows of a unit of work are of one moment: it is written out once."""
+        processor = super().bind_processor(dialect)
+        return functools.lru_cache(maxsize=64)(processor) if processor else None
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         if value is None:

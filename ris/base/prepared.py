@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -59,22 +60,33 @@ class _Form:
     def __init__(self, statement: Any, dialect: sa.Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
-        self.is_positional = bool(compiled.positiontup)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
-        self.slots: list[tuple[str, Convert]] = [
-            (name, binds[name].type.dialect_impl(dialect).bind_processor(dialect)) for name in compiled.positiontup or binds
+        self.names = tuple(compiled.positiontup or binds)
+        self.is_positional = bool(compiled.positiontup)
+        self._values = itemgetter(*self.names) if len(self.names) > 1 else lambda row: tuple(row[name] for name in self.names)
+        self._converts = [
+            (position, to) for position, name in enumerate(self.names) if (to := _into_driver(binds[name].type, dialect)) is not None
         ]
         self.constants = {name: bind.value for name, bind in binds.items()}
         self.columns: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in statement.exported_columns]
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:
+    def parameters(self, row: Mapping[str, Any]) -> Any:
         """A tuple or a mapping, as the driver wants it."""
-        if self.is_positional:
-            return tuple([values[name] if to is None else to(values[name]) for name, to in self.slots])
-        return {name: values[name] if to is None else to(values[name]) for name, to in self.slots}
+        values = list(self._values(row))
+        for position, to in self._converts:
+            if values[position] is not None:
+                values[position] = to(values[position])
+        return tuple(values) if self.is_positional else dict(zip(self.names, values, strict=True))
 
     def read(self, row: Any) -> tuple[Any, ...]:
         return tuple([value if of is None else of(value) for of, value in zip(self.columns, row, strict=True)])
+
+
+def _into_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert:
+    """As SQLAlchemy converts a value, but for an enumeration: the table's own check is enough for it."""
+    if isinstance(kind, sa.Enum):
+        return str
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 class Prepared:

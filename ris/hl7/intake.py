@@ -90,7 +90,8 @@ class Intake:
             decoded = decode(raw, one.partner.charset if one.partner else None)
             one.codec = decoded.codec
             one.message = Message.parse(decoded.text, decoded.codec)
-            one.header = ack.header(one.message)
+            if not raw.isascii():
+                one.header = ack.header(one.message)
             self._check_header(one)
             if one.partner is not None:
                 one.patient = fields.patient(one.message, one.partner)

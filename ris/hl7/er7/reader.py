@@ -18,12 +18,13 @@ NULL = '""'
 class Field:
     """A field, or one of its repetitions."""
 
-    __slots__ = ("_delimiters", "raw")
+    __slots__ = ("_components", "_delimiters", "raw")
 
     def __init__(self, raw: str, delimiters: Delimiters) -> None:
         self.raw = raw
         """As it stands in the message, still escaped."""
         self._delimiters = delimiters
+        self._components: list[str] | None = None
 
     def __repr__(self) -> str:
         return f"<Field of {len(self.raw)} characters>"
@@ -53,15 +54,23 @@ class Field:
 
     def component(self, i: int, sub: int = 1) -> str:
         """Subcomponent `sub` of component `i`, of the first repetition."""
-        return _value(self.raw, self._delimiters, i, 1, sub)
+        components = self._components or self._cut()
+        raw = components[i - 1] if 0 < i <= len(components) else ""
+        # As in Segment.value: nothing to cut, nothing to unescape.
+        if not raw or raw.isalnum():
+            return raw if sub == 1 else ""
+        return _value(raw, self._delimiters, 1, 1, sub)
 
     def component_text(self, i: int) -> str:
         """The whole of component `i` of the first repetition, with subcomponent delimiters left in place.
 
         It is the value of a component that has no subcomponents by its data type, of a sender who does not escape `&`.
         """
-        first = self.raw.partition(self._delimiters.repetition)[0]
-        return unescape(_part(first.split(self._delimiters.component), i), self._delimiters)
+        return unescape(_part(self._components or self._cut(), i), self._delimiters)
+
+    def _cut(self) -> list[str]:
+        self._components = self.raw.partition(self._delimiters.repetition)[0].split(self._delimiters.component)
+        return self._components
 
 
 def _value(raw: str, delimiters: Delimiters, component: int, repetition: int, subcomponent: int) -> str:
