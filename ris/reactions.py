@@ -10,7 +10,7 @@ from ris.billing import service as billing
 from ris.order import service as order
 from ris.report import service as report
 from ris.scheduling import service as scheduling
-from ris.task import delivery
+from ris.task import delivery, message
 
 Reaction = Callable[[UnitOfWork, Event], None]
 
@@ -23,6 +23,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "delivery.resent": (delivery.settle_decided,),
     "delivery.corrected": (delivery.settle_decided,),
     "delivery.skipped": (delivery.settle_decided,),
+    "message.replayed": (message.settle_replayed,),
     "exam.completed": (report.await_reading, billing.capture_technical),
     "report.published": (billing.capture_professional,),
 }

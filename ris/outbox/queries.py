@@ -182,6 +182,12 @@ def caused_by(session: Session, message_id: int) -> tuple[DeliveryRow, ...]:
     )
 
 
+def of_event(session: Session, *, event_id: int, destination_id: int) -> tuple[DeliveryRow, ...]:
+    """Everything that was sent to one destination for one event, the first and each corrected or repeated one."""
+    query = _rows().where(Delivery.event_id == event_id, Delivery.destination_id == destination_id)
+    return tuple(DeliveryRow(*row) for row in session.execute(query.order_by(Delivery.correction)))
+
+
 def cause_of(session: Session, event_id: int) -> int | None:
     """The inbound message that an event came from."""
     return session.scalar(sa.select(StoredEvent.message_id).where(StoredEvent.id == event_id))

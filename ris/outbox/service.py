@@ -1,11 +1,11 @@
-"""What a person does with deliveries: hold and release a destination, resend, skip and correct what is parked."""
+"""What a person does with deliveries: hold and release a destination, resend, skip and correct what is parked, tell once more."""
 
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
-from ris.base.errors import Invalid, NotFound
+from ris.base.errors import Invalid, NotAllowedNow, NotFound
 from ris.base.ids import new_id
 from ris.base.machine import Requirement
 from ris.base.ref import Ref
@@ -83,6 +83,25 @@ def correct(uow: UnitOfWork, delivery_id: int, store: Callable[[str], int]) -> D
     uow.emit(_event(uow, "delivery.corrected", parked, replacement_id=replacement["id"], control_id=replacement["control_id"]))
     uow.flush()
     return uow.session.get_one(Delivery, replacement["id"])
+
+
+@service
+def repeat(uow: UnitOfWork, delivery_id: int, reason: str) -> Delivery:
+    """Tells the same event once more, in a message that is built anew under a new MSH-10, when the receiver has lost the first.
+
+    The event still names the version and the state that it told. Raises NotAllowedNow for one that has not left yet, Invalid
+    without a reason.
+    """
+    told = _locked(uow, delivery_id)
+    if told.state not in (DeliveryState.delivered, DeliveryState.skipped):
+        raise NotAllowedNow(f"the delivery is {told.state}: only what was delivered or skipped is sent once more")
+    if not reason.strip():
+        raise Invalid("what is sent once more needs a reason", error_code="101")
+    again = _replacement(uow, told)
+    uow.append(Delivery, again)
+    uow.emit(_event(uow, "delivery.repeated", told, replacement_id=again["id"], control_id=again["control_id"], reason=reason))
+    uow.flush()
+    return uow.session.get_one(Delivery, again["id"])
 
 
 def park(uow: UnitOfWork, delivery: Delivery, reason: str) -> None:

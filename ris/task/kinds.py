@@ -14,7 +14,7 @@ KINDS = {
     "order_conflict": TaskKind("Order number with another patient", "Ask the sender: the order number belongs to another patient here."),
     "cancel_refused": TaskKind("Cancellation came too late", "The exam has begun: tell the orderer, or discontinue it."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
-    "message_quarantined": TaskKind("Message set aside", "It stopped the program: look at it, correct it at the sender."),
+    "message_quarantined": TaskKind("Message set aside", "It stopped the program: correct and replay it on the interfaces page."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
     "double_booked_after_merge": TaskKind("Two appointments at one time", "A merge brought them together: move one."),
     "merge_conflict": TaskKind("Merge refused", "Ask the sender which patient survives."),

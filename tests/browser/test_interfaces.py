@@ -75,3 +75,32 @@ def test_an_analyst_looks_what_flows_and_finds_what_was_refused(house: House, pa
     expect(page.get_by_role("row", name="order.placed")).to_contain_text("not built yet")
     check(page, "interfaces-deliveries")
     assert problems == []
+
+
+def test_a_refused_message_is_corrected_and_replayed_by_key(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    log_in(page, house.address, "integration", "/interfaces/messages?state=open")
+    page.get_by_role("link", name="ORM-2").click()
+    page.keyboard.press("Alt+f")
+    text = page.get_by_label("The message, one segment a line")
+    text.fill(text.input_value().replace("PID|1||||", "PID|1||M1||"))
+    page.keyboard.press("Alt+c")
+    expect(page.get_by_role("group", name="What differs")).to_contain_text("PID|1||M1||")
+    check(page, "interfaces-replay")
+    page.keyboard.press("Alt+r")
+    expect(page.get_by_role("status")).to_contain_text("It was applied.")
+    expect(page.get_by_role("row", name="OBR-4 Universal service identifier")).to_contain_text("not mapped")
+    check(page, "interfaces-replayed")
+    assert problems == []
+
+
+def test_many_are_replayed_while_one_looks_on(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    log_in(page, house.address, "integration", "/interfaces/messages?state=open")
+    page.get_by_role("link", name="Replay all that this finds").click()
+    check(page, "interfaces-replay-many")
+    page.get_by_role("button", name="Replay 1 messages").click()
+    expect(page.get_by_text("1 of 1")).to_be_visible()
+    expect(page.get_by_role("row", name="refused")).to_be_visible()
+    check(page, "interfaces-replays")
+    assert problems == []

@@ -6,19 +6,21 @@ from flask import Response, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from ris.base.errors import NotFound, RisError
+from ris.base.errors import NotAllowedNow, NotFound, RisError
 from ris.base.ref import Ref
 from ris.hl7.charset import codec_for
 from ris.hl7.er7 import Message as Er7
 from ris.hl7.explain.advice import Advice, advice
+from ris.hl7.explain.diff import DiffLine, diff
 from ris.hl7.explain.mapped import mapped
 from ris.hl7.explain.view import View, view
+from ris.hl7.replay import check_can_be_replayed
 from ris.journal import queries as journal
-from ris.journal.model import Direction, Message
+from ris.journal.model import Direction, Message, Replay
 from ris.outbox import queries as outbox
 from ris.partner.model import Partner
 from ris.staff.permission import Permission
-from ris.web.access import requires
+from ris.web.access import may_anywhere, requires
 from ris.web.page import look, reading
 from ris.web.pages.interfaces.blueprint import bp
 from ris.web.pages.interfaces.shown import zone_of_reader
@@ -62,6 +64,9 @@ def message(message_id: int) -> ResponseReturnValue:
             explained=_explained(session, found),
             delivery=delivery,
             cause=outbox.cause_of(session, delivery.event_id) if delivery else None,
+            tries=journal.replays_of(session, journal.origin_of(session, message_id)),
+            replayed=_replayed(session, found),
+            may_replay=_may_replay(session, found),
             told=outbox.caused_by(session, message_id) if found.direction is Direction.inbound else (),
         )
 
@@ -90,7 +95,37 @@ def opened(session: Session, message_id: int, what: str) -> tuple[Message, list[
 def text_of(raw: bytes, charset: str) -> str:
     """One segment a line. Some bytes fit no character set: shown all the same, with a mark where they stand."""
     text = raw.decode(codec_for(charset) or charset or "utf-8", errors="replace")
-    return "\n".join(line for line in text.replace("\n", "\r").split("\r") if line)
+    return one_a_line(text)
+
+
+def one_a_line(text: str) -> str:
+    """The segments with the line breaks of a page, without empty lines."""
+    return "\n".join(line for line in text.replace("\r", "\n").split("\n") if line.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """That a message is a replay: of which, and what was changed."""
+
+    origin_id: int
+    source_id: int
+    diff: list[DiffLine]
+
+
+def _replayed(session: Session, found: Message) -> Replayed | None:
+    row = session.get(Replay, found.id)
+    if row is None:
+        return None
+    source = session.get_one(Message, row.source_id)
+    return Replayed(row.origin_id, row.source_id, diff(text_of(source.raw, source.charset), text_of(found.raw, found.charset)))
+
+
+def _may_replay(session: Session, found: Message) -> bool:
+    try:
+        check_can_be_replayed(session, found.id)
+    except NotAllowedNow:
+        return False
+    return may_anywhere(Permission.INTERFACE_MANAGE)
 
 
 def _explained(session: Session, found: Message) -> Explained | None:
