@@ -1,47 +1,61 @@
 """The MLLP transport: one persistent connection per destination, one message in flight, and only its own answer is taken for its answer."""
 
-import logging
 import select
 import socket
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ris.base.clock import utc_now
 from ris.base.errors import RisError
 from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7, mllp
 from ris.hl7.outbound import store
 from ris.journal.model import Message
-from ris.outbox.dispatch import ACCEPTED, ERROR, REJECTED, Answer
 from ris.outbox.model import Delivery, StoredEvent
+from ris.outbox.transport import Answer, Outcome
+from ris.outbox.verdict import ACCEPTED, ERROR, REJECTED
 from ris.partner.model import Destination
-
-log = logging.getLogger(__name__)
 
 CONNECT_S = 5.0
 MAX_ANSWER_BYTES = 1_048_576
 CODES = (*ACCEPTED, *ERROR, *REJECTED)
+NEVER_SENT = "never sent: what it tells was built anew later"
+
+_ANSWERED = sa.update(Message).where(Message.id == sa.bindparam("key")).values(ack_code=sa.bindparam("code"), answer=sa.bindparam("bytes"))
 
 
 class MllpTransport:
     """What the outbox needs to know of MLLP and HL7 v2."""
 
-    def build(self, uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> int:
-        return store.build(uow, delivery, event, destination)
+    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
+        self._clock = clock
 
-    def payload(self, session: Session, message_id: int) -> bytes:
-        return session.execute(sa.select(Message.raw).where(Message.id == message_id)).scalar_one()
+    def build(self, session: Session, told: Sequence[tuple[Delivery, StoredEvent]], destination: Destination) -> list[Outcome]:
+        return store.build(session, told, destination, self._clock())
 
-    def answered(self, uow: UnitOfWork, message_id: int, answer: Answer) -> None:
+    def payloads(self, session: Session, message_ids: Sequence[int]) -> dict[int, bytes]:
+        if not message_ids:
+            return {}
+        rows = session.execute(sa.select(Message.id, Message.raw).where(Message.id.in_(message_ids)))
+        return {message_id: raw for message_id, raw in rows.all()}  # noqa: C416 (a dict of rows has no type)
+
+    def answered(self, uow: UnitOfWork, answers: Sequence[tuple[int, Answer]]) -> None:
         """MSA-1 and the bytes of the answer; what is no answer to the message leaves no mark on it."""
-        if answer.code in CODES:
-            statement = sa.update(Message).where(Message.id == message_id).values(ack_code=answer.code, answer=answer.raw)
-            uow.session.execute(statement.execution_options(synchronize_session=False))
+        rows = [{"key": key, "code": answer.code, "bytes": answer.raw} for key, answer in answers if answer.code in CODES]
+        if rows:
+            uow.session.connection().execute(_ANSWERED, rows)
 
-    def open(self, host: str, port: int) -> "MllpChannel":
-        return MllpChannel(host, port)
+    def withdraw(self, uow: UnitOfWork, message_ids: Sequence[int]) -> None:
+        statement = sa.update(Message).where(Message.id.in_(message_ids)).values(error=NEVER_SENT)
+        uow.session.execute(statement.execution_options(synchronize_session=False))
+
+    def open(self, destination: Destination) -> "MllpChannel":
+        return MllpChannel(destination.host, destination.port)
 
 
 class MllpChannel:
@@ -50,13 +64,37 @@ class MllpChannel:
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
         self._socket: socket.socket | None = None
+        self._timeout_s = self._ends_at = 0.0
+        self._failure: OSError | ValueError | None = None
 
-    def send(self, payload: bytes, control_id: str, timeout_s: float) -> Answer:
+    def connect(self) -> Answer | None:
+        if self._socket is not None and _is_readable(self._socket):
+            # The peer has hung up, or says something that nobody asked for, such as an answer that came too late.
+            self.close()
+        if self._socket is None:
+            try:
+                self._socket = _connect(self._address)
+            except OSError as error:
+                return Answer("no connection", _reason(error))
+        return None
+
+    def begin(self, payload: bytes, timeout_s: float) -> None:
+        self._timeout_s, self._ends_at, self._failure = timeout_s, time.monotonic() + timeout_s, None
+        connection = self._socket
+        try:
+            if connection is None:
+                raise ConnectionResetError
+            connection.settimeout(timeout_s)
+            connection.sendall(mllp.frame(payload))
+        except (OSError, ValueError) as error:
+            self._failure = error
+
+    def finish(self, control_id: str) -> Answer:
         """Anything but the answer to this very message drops the connection, so that a late answer meets nobody."""
         try:
-            answer = self._exchange(self._connected(), mllp.frame(payload), control_id, timeout_s)
+            answer = self._answer(control_id)
         except TimeoutError:
-            answer = Answer("no answer", f"within {timeout_s:g} s")
+            answer = Answer("no answer", f"within {self._timeout_s:g} s")
         except OSError as error:
             answer = Answer("no connection", _reason(error))
         except ValueError:
@@ -73,21 +111,15 @@ class MllpChannel:
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _connected(self) -> socket.socket:
-        if self._socket is not None and _is_readable(self._socket):
-            # The peer has hung up, or says something that nobody asked for, such as an answer that came too late.
-            self.close()
-        if self._socket is None:
-            self._socket = _connect(self._address)
-        return self._socket
-
-    def _exchange(self, connection: socket.socket, frame: bytes, control_id: str, timeout_s: float) -> Answer:
-        ends_at = time.monotonic() + timeout_s
-        connection.settimeout(timeout_s)
-        connection.sendall(frame)
+    def _answer(self, control_id: str) -> Answer:
+        if self._failure is not None:
+            raise self._failure
         framer = mllp.Framer(MAX_ANSWER_BYTES)
         while True:
-            for item in framer.feed(_received(connection, ends_at)):
+            connection = self._socket
+            if connection is None:
+                raise ConnectionResetError
+            for item in framer.feed(_received(connection, self._ends_at)):
                 # The commit of MLLP Release 2 says that the block came, not what became of the message.
                 if item != mllp.Commit(accepted=True):
                     return _answer(item, control_id)
@@ -108,10 +140,8 @@ def _is_readable(connection: socket.socket) -> bool:
 
 
 def _received(connection: socket.socket, ends_at: float) -> bytes:
-    left = ends_at - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    connection.settimeout(left)
+    # What has come in time counts, however late we are to look.
+    connection.settimeout(max(ends_at - time.monotonic(), 0.001))
     chunk = connection.recv(65536)
     if not chunk:
         raise ConnectionResetError

@@ -50,7 +50,12 @@ class Delivery(Base):
     __table_args__ = (
         sa.UniqueConstraint("event_id", "destination_id", "correction"),
         sa.Index("ix_delivery_destination_id_state_id", "destination_id", "state", "id"),
-    )
+        # The few that others of their order wait behind: found without a look at all that waits.
+        sa.Index("ix_delivery_parked", "destination_id", "order_key", sqlite_where=sa.text("state = 'parked'"),
+                 postgresql_where=sa.text("state = 'parked'")),
+        sa.Index("ix_delivery_corrected", "destination_id", "order_key", sqlite_where=sa.text("correction > 0"),
+                 postgresql_where=sa.text("correction > 0")),
+    )  # fmt: skip
 
     id: Mapped[Key]
     event_id: Mapped[int] = mapped_column(references("event.id"), index=True)
@@ -66,7 +71,7 @@ class Delivery(Base):
     state: Mapped[DeliveryState]
     created_at: Mapped[datetime]
     message_id: Mapped[int | None] = mapped_column(references("message.id"))
-    """The journal's row with the bytes; set when it is built, before it is first sent."""
+    """The journal's row with the bytes, set before they may leave; from then on every try sends the same ones."""
     attempts: Mapped[int] = mapped_column(default=0)
     not_before: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]

@@ -80,14 +80,6 @@ class DeliveryRow:
     tries: tuple[AttemptRow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The head of a destination's queue; until `not_before` it holds what is behind it."""
-
-    delivery_id: int
-    not_before: datetime | None
-
-
 def queues(session: Session) -> tuple[QueueRow, ...]:
     """Every destination by name, also those with nothing to send."""
     counted = (
@@ -193,28 +185,33 @@ def cause_of(session: Session, event_id: int) -> int | None:
     return session.scalar(sa.select(StoredEvent.message_id).where(StoredEvent.id == event_id))
 
 
-def next_due(session: Session, destination_id: int) -> Due | None:
-    """The head of the queue: the lowest id that waits and has nothing of its order before it.
+def due(session: Session, destination_id: int, *, limit: int, besides: Iterable[int] = ()) -> list[tuple[Delivery, StoredEvent]]:
+    """What leaves next, in its order: the lowest ids that wait, without `besides`, and have nothing of their order to wait behind.
 
-    Before it is what an earlier event of the same order has still parked or waiting: a corrected delivery has a higher
-    id than those that waited behind what it replaces.
+    That is what an earlier event of the same order has parked, and a corrected delivery, whose id is higher than theirs.
     """
     earlier = aliased(Delivery)
-    is_behind = sa.exists(
-        sa.select(earlier.id).where(
-            earlier.destination_id == destination_id,
-            earlier.state.in_((DeliveryState.waiting, DeliveryState.parked)),
-            earlier.order_key == Delivery.order_key,
-            earlier.event_id < Delivery.event_id,
+
+    def is_behind(blocks: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        of_its_order = (earlier.destination_id == destination_id, earlier.order_key == Delivery.order_key)
+        return sa.exists(sa.select(earlier.id).where(*of_its_order, blocks, earlier.event_id < Delivery.event_id))
+
+    query = (
+        sa.select(Delivery, StoredEvent)
+        .join(StoredEvent, StoredEvent.id == Delivery.event_id)
+        .where(
+            Delivery.destination_id == destination_id,
+            Delivery.state == DeliveryState.waiting,
+            # The values stand in the statement itself, since only then SQLite uses the small indexes of those two kinds.
+            ~is_behind(earlier.state == sa.literal_column("'parked'")),
+            ~is_behind(sa.and_(earlier.correction > sa.literal_column("0"), earlier.state == DeliveryState.waiting)),
         )
-    )
-    row = session.execute(
-        sa.select(Delivery.id, Delivery.not_before)
-        .where(Delivery.destination_id == destination_id, Delivery.state == DeliveryState.waiting, ~is_behind)
         .order_by(Delivery.id)
-        .limit(1)
-    ).one_or_none()
-    return Due(*row) if row else None
+        .limit(limit)
+    )
+    if taken := tuple(besides):
+        query = query.where(Delivery.id.not_in(taken))
+    return [(delivery, event) for delivery, event in session.execute(query)]
 
 
 def _rows() -> sa.Select[*tuple[Any, ...]]:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.outbox.dispatch import ACCEPTED
 from ris.outbox.model import Attempt, Delivery
+from ris.outbox.verdict import ACCEPTED
 
 
 @dataclass(frozen=True, slots=True)

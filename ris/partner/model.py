@@ -1,5 +1,6 @@
 """Tables of partners, the destinations that reach them, and what each is told."""
 
+import enum
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +33,23 @@ class Partner(Versioned, Base):
     active: Mapped[bool] = mapped_column(default=True)
 
 
+class OnRefusal(enum.StrEnum):
+    """What is done with a message that a destination refuses."""
+
+    park = "park"
+    """A person looks at it; what waits for other orders goes on."""
+    retry = "retry"
+    """It is tried some times more and then parked."""
+
+
+def _on_refusal(name: str) -> sa.Enum:
+    """The type of one of several columns with these values: each has a check of its own name."""
+    values = [member.value for member in OnRefusal]
+    return sa.Enum(
+        OnRefusal, name=name, native_enum=False, create_constraint=True, length=32, values_callable=lambda _: values, validate_strings=True
+    )
+
+
 class Destination(Versioned, Base):
     """A place that deliveries go to, one at a time and in order."""
 
@@ -47,6 +65,19 @@ class Destination(Versioned, Base):
     """HL7 version that it is sent: 2.3.1 or 2.5.1."""
     charset: Mapped[str] = mapped_column(default="UNICODE UTF-8")
     ack_timeout_s: Mapped[int] = mapped_column(default=30)
+    on_error: Mapped[OnRefusal] = mapped_column(_on_refusal("on_error"), default=OnRefusal.park)
+    """After AE and CE: by the book the message is wrong, and would be wrong again."""
+    on_rejection: Mapped[OnRefusal] = mapped_column(_on_refusal("on_rejection"), default=OnRefusal.retry)
+    """After AR and CR: by the book the receiver cannot take it now."""
+    alarm_minutes: Mapped[int] = mapped_column(default=15)
+    """A person is called when the oldest waiting delivery is older."""
+    tls: Mapped[bool] = mapped_column(default=False)
+    authorities: Mapped[str] = mapped_column(default="")
+    """PEM file, where the sender runs, of the authorities that may vouch for it; empty: those of the system."""
+    certificate: Mapped[str] = mapped_column(default="")
+    """PEM file of our client certificate; empty: it asks for none."""
+    certificate_key: Mapped[str] = mapped_column(default="")
+    """PEM file of its private key; empty: it is in the same file."""
     held: Mapped[bool] = mapped_column(default=False)
     """Nothing leaves until a person releases it."""
     held_why: Mapped[str] = mapped_column(default="")

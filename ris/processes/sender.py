@@ -10,7 +10,8 @@ from ris.base.uow import Actor
 from ris.bootstrap import Ris
 from ris.hl7.sender import MllpTransport
 from ris.outbox import queries, wake
-from ris.outbox.dispatch import POLL_S, Dispatcher
+from ris.outbox.dispatch import Dispatcher
+from ris.outbox.worker import POLL_S
 from ris.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run(settings: Settings) -> int:
 
 def send_until(ris: Ris, stopping: threading.Event) -> None:
     """Delivers until the event is set; what is in flight then may still be answered for some seconds."""
-    dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport()}, clock=ris.clock)
+    dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport(ris.clock)}, clock=ris.clock)
     with wake.Waiter(ris.engine) as waiter:
         dispatcher.start()
         log.info("sender ready")

@@ -1,42 +1,20 @@
 """What a status message looks like on the wire, in both versions."""
 
 import pytest
-import sqlalchemy as sa
 
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event
 from ris.bootstrap import Ris
-from ris.hl7 import er7
-from ris.hl7.outbound import BUILDERS, DEFAULTS, store
+from ris.hl7.outbound import BUILDERS, DEFAULTS
 from ris.hl7.outbound.orm_o01 import SAID
-from ris.hl7.outbound.skeleton import VERSIONS, validate
-from ris.journal.model import Message
+from ris.hl7.outbound.skeleton import VERSIONS
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
-from ris.outbox.dispatch import CannotBuild, NothingToTell
-from ris.outbox.model import Delivery, StoredEvent
+from ris.outbox.transport import CannotBuild, NothingToTell
 from ris.partner.model import Destination, Subscription
 from tests.factories.hospital import Hospital
+from tests.hl7.building import built, findings
 from tests.outbox.outgoing import do_exam, place, say
-
-
-def built(ris: Ris, event_name: str) -> er7.Message:
-    """The message of the newest event of that name."""
-    with ris.uow() as uow:
-        event = uow.session.scalars(sa.select(StoredEvent).where(StoredEvent.name == event_name).order_by(StoredEvent.id.desc())).first()
-        delivery = uow.session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id)).one()
-        message_id = store.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
-        uow.flush()
-        return er7.Message.parse(uow.session.get_one(Message, message_id).raw.decode())
-
-
-ALLOWED = ("Value 99RIS not in table HL70396", "Value U not in table HL70004")
-"""Table 0396 allows local names in words; table 0004 is the user's own, and has `unknown` from version 2.4 on."""
-
-
-def findings(message: er7.Message) -> list[str]:
-    found = validate(er7.join(segment.raw for segment in message.segments), message.value("MSH", 12))
-    return [finding for finding in found if not any(allowed in finding for allowed in ALLOWED)]
 
 
 def write_version(ris: Ris, hospital: Hospital, version: str) -> None:

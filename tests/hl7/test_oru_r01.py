@@ -7,39 +7,26 @@ from hypothesis import strategies as st
 
 from ris.bootstrap import Ris
 from ris.hl7 import er7, mllp
-from ris.hl7.outbound import store
-from ris.hl7.outbound.skeleton import validate
 from ris.journal.model import Message, MessageLink
 from ris.order.model import RequestedProcedure
-from ris.outbox.dispatch import CannotBuild
-from ris.outbox.model import Delivery, StoredEvent
+from ris.outbox.transport import CannotBuild
 from ris.partner.model import Destination
 from ris.patient.model import Patient, PatientIdentifier
 from ris.report import service as report
 from ris.report.model import ReportProcedure, ReportVersion
 from tests.factories.hospital import Hospital
+from tests.hl7 import building
+from tests.hl7.building import findings
 from tests.outbox.outgoing import add_destination, do_exam, place, sign
 
 
 def built(ris: Ris, version_id: int) -> er7.Message:
-    """The message of the first delivery that tells of a version, built, stored and read back."""
+    """The message that tells of a version, built, stored and read back."""
     return er7.Message.parse(raw(ris, version_id).decode())
 
 
 def raw(ris: Ris, version_id: int) -> bytes:
-    with ris.uow() as uow:
-        events = uow.session.scalars(sa.select(StoredEvent).where(StoredEvent.name == "report.published")).all()
-        event = next(event for event in events if event.facts["version_id"] == version_id)
-        delivery = uow.session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id)).one()
-        message_id = store.build(uow, delivery, event, uow.session.get_one(Destination, delivery.destination_id))
-        uow.flush()
-        return uow.session.get_one(Message, message_id).raw
-
-
-def findings(message: er7.Message) -> list[str]:
-    """What hl7apy says, without what table 0396 allows in words: names of local systems that begin with 99."""
-    found = validate(er7.join(segment.raw for segment in message.segments), message.value("MSH", 12))
-    return [finding for finding in found if "Value 99RIS not in table HL70396" not in finding]
+    return building.raw(ris, "report.published", lambda event: event.facts["version_id"] == version_id)
 
 
 def lines(message: er7.Message) -> list[str]:

@@ -16,8 +16,9 @@ from ris.hl7.sender import MllpTransport
 from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox import wake
-from ris.outbox.dispatch import Dispatcher, Transport
+from ris.outbox.dispatch import Dispatcher
 from ris.outbox.model import Attempt, Delivery, DeliveryState
+from ris.outbox.transport import Transport
 from ris.partner.model import Destination, Partner, Subscription
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.report import service as report
@@ -117,7 +118,7 @@ def add_destination(ris: Ris, name: str, port: int, *events: str, **columns: obj
 @contextmanager
 def sending(ris: Ris, *, lease_s: float = 15.0, transports: dict[str, Transport] | None = None) -> Iterator[Dispatcher]:
     """A sender with its wake-ups, as the process has it."""
-    dispatcher = Dispatcher(ris.uow, ris.read, transports or {"mllp": MllpTransport()}, clock=ris.clock, lease_s=lease_s)
+    dispatcher = Dispatcher(ris.uow, ris.read, transports or {"mllp": MllpTransport(ris.clock)}, clock=ris.clock, lease_s=lease_s)
     stopping = threading.Event()
 
     def wake_up() -> None:

@@ -9,8 +9,9 @@ from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.journal.model import Message
 from ris.outbox import hold, service
-from ris.outbox.dispatch import REJECTED_TRIES, WAITS_S, Answer, judge
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
+from ris.outbox.transport import Answer
+from ris.outbox.verdict import REFUSED_TRIES, WAITS_S, Policy, judge
 from ris.partner.model import Destination, Lease
 from ris.simulator import er7 as peer
 from ris.simulator.mllp import Arrival, Receiver
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("quick_waits")
 
 @pytest.fixture
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ris.outbox.dispatch.WAITS_S", (0.05,))
+    monkeypatch.setattr("ris.outbox.verdict.WAITS_S", (0.05,))
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_everything_arrives_once_in_order_over_one_connection(ris: Ris, hospital
 def test_what_is_committed_while_the_sender_waits_leaves_without_waiting_for_the_poll(
     ris: Ris, hospital: Hospital, placed: Placed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ris.outbox.dispatch.POLL_S", 60.0)
+    monkeypatch.setattr("ris.outbox.worker.POLL_S", 60.0)
     with Receiver() as receiver:
         send_to(ris, hospital, receiver.port)
         with sending(ris):
@@ -121,14 +122,14 @@ def test_a_rejection_is_tried_five_times_and_then_parked(ris: Ris, hospital: Hos
         send_to(ris, hospital, receiver.port)
         with sending(ris):
             until_state(ris, one, S.parked)
-    assert attempts(ris, one) == [code] * REJECTED_TRIES
+    assert attempts(ris, one) == [code] * REFUSED_TRIES
     assert len({arrival.payload for arrival in receiver.arrivals}) == 1
 
 
 def test_the_waits_grow_to_a_minute_and_have_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ris.outbox.dispatch.WAITS_S", WAITS_S)
+    monkeypatch.setattr("ris.outbox.verdict.WAITS_S", WAITS_S)
     now = utc_now()
-    verdicts = [judge(Answer("no answer"), rejected_before=0, attempts=n, now=now) for n in (*range(8), 10_000)]
+    verdicts = [judge(Answer("no answer"), Policy(), refused_before=0, attempts=n, now=now) for n in (*range(8), 10_000)]
     assert {verdict.state for verdict in verdicts} == {S.waiting}
     assert [(verdict.not_before - now).total_seconds() for verdict in verdicts] == [1, 2, 5, 10, 30, 60, 60, 60, 60]
 
@@ -141,9 +142,9 @@ def test_a_person_who_resends_gives_a_rejected_message_five_tries_more(ris: Ris,
             until_state(ris, one, S.parked)
             with ris.uow() as uow:
                 service.resend(uow, one)
-            until(lambda: len(attempts(ris, one)) == 2 * REJECTED_TRIES)
+            until(lambda: len(attempts(ris, one)) == 2 * REFUSED_TRIES)
             until_state(ris, one, S.parked)
-    assert delivery(ris, one).attempts == REJECTED_TRIES
+    assert delivery(ris, one).attempts == REFUSED_TRIES
 
 
 def test_the_reason_names_code_and_place_and_no_text_of_the_partner(ris: Ris, hospital: Hospital, placed: Placed) -> None:

@@ -2,7 +2,7 @@
 
 from ris.hl7.er7.delimiters import STANDARD, Delimiters, escape, unescape
 from ris.hl7.er7.reader import NULL, Field, Message, Segment
-from ris.hl7.er7.writer import Components, Repetition, Subcomponents, Value, components, join, segment, subcomponents
+from ris.hl7.er7.writer import Components, Repetition, Subcomponents, Value, components, join, pattern, segment, subcomponents
 
 __all__ = [
     "NULL",
@@ -18,6 +18,7 @@ __all__ = [
     "components",
     "escape",
     "join",
+    "pattern",
     "segment",
     "subcomponents",
     "unescape",

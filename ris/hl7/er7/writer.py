@@ -1,6 +1,6 @@
 """How segments are put together from values, each escaped once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from ris.hl7.er7.delimiters import STANDARD, Delimiters, escape
@@ -40,11 +40,26 @@ def segment(name: str, fields: Mapping[int, Value], delimiters: Delimiters = STA
         ValueError: a field number below 1, or MSH-1 or MSH-2.
     """
     first = 3 if name == "MSH" else 1
-    if any(n < first for n in fields):
+    if min(fields, default=first) < first:
         raise ValueError(f"the fields of {name} are given from {first} on")
-    written = [_field(fields.get(n), delimiters) for n in range(first, max(fields, default=0) + 1)]
+    written = [""] * (max(fields, default=first - 1) + 1 - first)
+    for number, value in fields.items():
+        if value:
+            written[number - first] = _field(value, delimiters)
     head = [name, delimiters.encoding] if name == "MSH" else [name]
     return _joined(head + written, delimiters.field)
+
+
+def pattern(name: str, fields: Mapping[int, Value], gaps: Sequence[int]) -> Callable[[Sequence[str]], str]:
+    """What writes one segment after the other that differ in the texts of these fields alone; the last field is not among them."""
+    parts = segment(name, {**fields, **dict.fromkeys(gaps, "-")}).split(STANDARD.field)
+
+    def filled(texts: Sequence[str]) -> str:
+        for gap, text in zip(gaps, texts, strict=True):
+            parts[gap] = escape(text, STANDARD)
+        return STANDARD.field.join(parts)
+
+    return filled
 
 
 def join(segments: Iterable[str]) -> str:
@@ -53,21 +68,23 @@ def join(segments: Iterable[str]) -> str:
 
 
 def _field(value: Value, delimiters: Delimiters) -> str:
-    if value is None or isinstance(value, str | Components):
+    if isinstance(value, str):
+        return escape(value, delimiters)
+    if value is None or isinstance(value, Components):
         return _repetition(value, delimiters)
     return _joined([_repetition(each, delimiters) for each in value], delimiters.repetition)
 
 
 def _repetition(value: Repetition, delimiters: Delimiters) -> str:
     if isinstance(value, Components):
-        return _joined([_component(part, delimiters) for part in value], delimiters.component)
+        return _joined([_component(part, delimiters) if part else "" for part in value], delimiters.component)
     return escape(value or "", delimiters)
 
 
-def _component(value: str | Subcomponents | None, delimiters: Delimiters) -> str:
+def _component(value: str | Subcomponents, delimiters: Delimiters) -> str:
     if isinstance(value, Subcomponents):
         return _joined([escape(part or "", delimiters) for part in value], delimiters.subcomponent)
-    return escape(value or "", delimiters)
+    return escape(value, delimiters)
 
 
 def _joined(parts: list[str], delimiter: str) -> str:

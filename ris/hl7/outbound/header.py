@@ -1,23 +1,21 @@
 """What every message of ours begins with: MSH, the patient as known now, the visit; and how segments are filled and checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from ris.base.clock import local
 from ris.base.ref import Ref
 from ris.catalog.model import Procedure, Site
 from ris.hl7 import charset, er7
+from ris.hl7.outbound.known import Known
 from ris.hl7.outbound.skeleton import Skeleton, skeleton
 from ris.order.model import Order, RequestedProcedure
-from ris.outbox.dispatch import CannotBuild
 from ris.outbox.model import Delivery, StoredEvent
+from ris.outbox.transport import CannotBuild
 from ris.partner.model import Destination, Partner
 from ris.patient.model import Patient, PatientIdentifier, Visit
-from ris.patient.mrn import BY_RANK
+from ris.patient.mrn import MEDICAL_RECORD
 
 APPLICATION = "RIS"
 """MSH-3, and the namespace of our filler numbers."""
@@ -31,7 +29,7 @@ DEPARTMENT = "RAD"
 class Job:
     """One delivery that is to become a message, with all that its builder may look at."""
 
-    session: Session
+    known: Known
     delivery: Delivery
     event: StoredEvent
     destination: Destination
@@ -63,6 +61,12 @@ class Writer:
             if value:
                 self._structure.check(name, number)
         self._segments.append(er7.segment(name, fields))
+
+    def add_alike(self, name: str, fields: Mapping[int, er7.Value], gaps: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
+        """Segments that differ in the texts of the fields `gaps` alone, one for each row of texts."""
+        for number in (*fields, *gaps):
+            self._structure.check(name, number)
+        self._segments.extend(map(er7.pattern(name, fields, gaps), rows))
 
     def moment(self, at: datetime | None) -> str:
         """A TS by the wall clock of the partner, with its offset; empty without a time."""
@@ -108,7 +112,7 @@ def encoded(text: str, msh_18: str) -> tuple[bytes, str]:
 
 def order_of(job: Job) -> Order:
     """Raises CannotBuild when the event is about no order."""
-    order = job.session.get(Order, job.event.order_id) if job.event.order_id else None
+    order = job.known.one(Order, job.event.order_id)
     if order is None:
         raise CannotBuild(f"{job.event.name} names no order")
     return order
@@ -116,12 +120,12 @@ def order_of(job: Job) -> Order:
 
 def add_patient(writer: Writer, order: Order) -> Patient:
     """PID (HL7 v2.5.1 ch. 3.4.2) and PV1 (ch. 3.4.3): the survivor of a merge, with the identifiers that are its own."""
-    patient = _survivor(writer.job.session, order.patient_id)
+    patient = survivor(writer.job.known, order.patient_id)
     writer.add(
         "PID",
         {
             1: "1",
-            3: _identifiers(writer.job.session, patient.id),
+            3: _identifiers(writer.job.known, patient.id),
             5: er7.components(patient.family, patient.given, patient.middle, patient.suffix, patient.prefix, "", "L"),
             7: f"{patient.birth_date:%Y%m%d}" if patient.birth_date else "",
             8: patient.sex,
@@ -134,22 +138,23 @@ def add_patient(writer: Writer, order: Order) -> Patient:
     return patient
 
 
-def _survivor(session: Session, patient_id: int) -> Patient:
-    patient = session.get_one(Patient, patient_id)
+def survivor(known: Known, patient_id: int) -> Patient:
+    """The patient at the end of a chain of merges."""
+    patient = known.need(Patient, patient_id)
     while patient.merged_into_id is not None:
-        patient = session.get_one(Patient, patient.merged_into_id)
+        patient = known.need(Patient, patient.merged_into_id)
     return patient
 
 
-def _identifiers(session: Session, patient_id: int) -> list[er7.Repetition]:
-    rows = session.scalars(
-        sa.select(PatientIdentifier).where(PatientIdentifier.patient_id == patient_id, ~PatientIdentifier.merged).order_by(*BY_RANK)
-    )
-    return [er7.components(row.value, "", "", row.authority, row.type) for row in rows]
+def _identifiers(known: Known, patient_id: int) -> list[er7.Repetition]:
+    """The MRN first, as everywhere; those of merged records go to nobody."""
+    rows = known.all(PatientIdentifier, PatientIdentifier.patient_id, patient_id)
+    own = sorted((row for row in rows if not row.merged), key=lambda row: row.type != MEDICAL_RECORD)
+    return [er7.components(row.value, "", "", row.authority, row.type) for row in own]
 
 
 def _add_visit(writer: Writer, order: Order) -> None:
-    visit = writer.job.session.get(Visit, order.visit_id) if order.visit_id else None
+    visit = writer.job.known.one(Visit, order.visit_id)
     if visit is None:
         writer.add("PV1", {1: "1", 2: "U"})
         return
@@ -170,8 +175,13 @@ def _visit_authority(visit: Visit) -> str:
 
 
 def _facility(job: Job) -> str:
-    order = job.session.get(Order, job.event.order_id) if job.event.order_id else None
-    return job.session.get_one(Site, order.site_id).code if order else ""
+    order = job.known.one(Order, job.event.order_id)
+    return job.known.need(Site, order.site_id).code if order else ""
+
+
+def procedures_of(known: Known, order: Order) -> list[RequestedProcedure]:
+    """All exams of an order, in its sequence."""
+    return sorted(known.all(RequestedProcedure, RequestedProcedure.order_id, order.id), key=lambda procedure: procedure.sequence)
 
 
 # ── fields that more than one message has ────────────────────────────────────────────────────────────────────────────
@@ -195,7 +205,7 @@ def orderer(order: Order) -> er7.Components:
 
 def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Components:
     """OBR-4: the placer's own code for whoever placed the order, with ours as the alternate; ours alone for others."""
-    ours = _our_code(job.session, procedure)
+    ours = _our_code(job.known, procedure)
     if procedure.partner_code and order.partner_id == job.partner.id:
         theirs = (procedure.partner_code, procedure.partner_text, procedure.partner_system)
         return er7.components(*theirs, *ours) if ours[0] != procedure.partner_code else er7.components(*theirs)
@@ -204,14 +214,14 @@ def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Com
 
 def our_service_id(job: Job, procedure: RequestedProcedure) -> er7.Components:
     """OBR-44: what was done, in our own code."""
-    return er7.components(*_our_code(job.session, procedure))
+    return er7.components(*_our_code(job.known, procedure))
 
 
-def _our_code(session: Session, procedure: RequestedProcedure) -> tuple[str, str, str]:
-    known = session.get(Procedure, procedure.procedure_id) if procedure.procedure_id else None
-    if known is None:
+def _our_code(known: Known, procedure: RequestedProcedure) -> tuple[str, str, str]:
+    ours = known.one(Procedure, procedure.procedure_id)
+    if ours is None:
         return (procedure.partner_code, procedure.partner_text, procedure.partner_system)
-    return (known.code, known.name, CODING_SYSTEM)
+    return (ours.code, ours.name, CODING_SYSTEM)
 
 
 def links(patient: Patient, order: Order, procedures: Iterable[RequestedProcedure], *others: Ref) -> list[Ref]:

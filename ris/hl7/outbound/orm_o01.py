@@ -9,7 +9,7 @@ from ris.hl7.outbound import header
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.hl7.outbound.skeleton import VERSIONS
 from ris.order.model import Order, RequestedProcedure
-from ris.outbox.dispatch import CannotBuild, NothingToTell
+from ris.outbox.transport import CannotBuild, NothingToTell
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,10 @@ def _version(job: Job) -> str:
 
 def _about(job: Job, order: Order) -> Sequence[RequestedProcedure]:
     """The one exam, or all of an order."""
+    procedures = header.procedures_of(job.known, order)
     if job.event.object_kind != "procedure":
-        return order.procedures
-    return [procedure for procedure in order.procedures if procedure.id == job.event.object_id]
+        return procedures
+    return [procedure for procedure in procedures if procedure.id == job.event.object_id]
 
 
 def _add_order(writer: Writer, said: Said, order: Order, number: int, procedure: RequestedProcedure) -> None:

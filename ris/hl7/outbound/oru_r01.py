@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from ris.base.ref import Ref
 from ris.exam.model import PerformedProcedureStep, PerformedStatus
 from ris.hl7 import er7
 from ris.hl7.outbound import header
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
-from ris.outbox.dispatch import CannotBuild
+from ris.outbox.transport import CannotBuild
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.report.status import OBR_25, VersionKind
 from ris.staff.model import User
@@ -47,21 +45,15 @@ def build(job: Job) -> Built:
 
 def _reported(job: Job) -> _Reported:
     """The version that the event names, whatever was signed since."""
-    version = job.session.get(ReportVersion, job.event.facts.get("version_id", 0))
+    version = job.known.one(ReportVersion, job.event.facts.get("version_id"))
     if version is None:
         raise CannotBuild(f"{job.event.name} names no report version")
-    return _Reported(header.order_of(job), version, job.session.get(User, version.signer_id))
+    return _Reported(header.order_of(job), version, job.known.one(User, version.signer_id))
 
 
 def _covered(job: Job, version: ReportVersion) -> list[RequestedProcedure]:
-    return list(
-        job.session.scalars(
-            sa.select(RequestedProcedure)
-            .join(ReportProcedure, ReportProcedure.procedure_id == RequestedProcedure.id)
-            .where(ReportProcedure.report_id == version.report_id)
-            .order_by(RequestedProcedure.sequence)
-        )
-    )
+    covered = job.known.all(ReportProcedure, ReportProcedure.report_id, version.report_id)
+    return sorted((job.known.need(RequestedProcedure, each.procedure_id) for each in covered), key=lambda procedure: procedure.sequence)
 
 
 def _add_result(writer: Writer, reported: _Reported, number: int, procedure: RequestedProcedure) -> None:
@@ -70,9 +62,9 @@ def _add_result(writer: Writer, reported: _Reported, number: int, procedure: Req
     writer.add("OBR", {1: str(number), **_request(writer, order, procedure), **_reading(writer, reported, procedure)})
     writer.add("TQ1", {1: "1", 7: writer.moment(order.requested_at), 9: order.priority})
     writer.add("OBX", {1: "1", 2: "ST", 3: STUDY, 5: procedure.study_instance_uid, 11: "O"})
-    for line_number, line in enumerate(_lines(reported.version.text), 1):
-        text: dict[int, er7.Value] = {1: str(line_number + 1), 2: "TX", 3: TEXT, 4: str(line_number), 5: line, 11: reported.status}
-        writer.add("OBX", text)
+    lines = enumerate(_lines(reported.version.text), 1)
+    text: dict[int, er7.Value] = {2: "TX", 3: TEXT, 11: reported.status}
+    writer.add_alike("OBX", text, (1, 4, 5), ((str(number + 1), str(number), line) for number, line in lines))
 
 
 def _request(writer: Writer, order: Order, procedure: RequestedProcedure) -> dict[int, er7.Value]:
@@ -112,13 +104,9 @@ def _reader(reported: _Reported) -> er7.Components:
 
 
 def _technologist(job: Job, procedure: RequestedProcedure) -> er7.Components | None:
-    user = job.session.scalars(
-        sa.select(User)
-        .join(PerformedProcedureStep, PerformedProcedureStep.technologist_id == User.id)
-        .where(PerformedProcedureStep.procedure_id == procedure.id, PerformedProcedureStep.status == PerformedStatus.completed)
-        .order_by(PerformedProcedureStep.id.desc())
-        .limit(1)
-    ).one_or_none()
+    steps = job.known.all(PerformedProcedureStep, PerformedProcedureStep.procedure_id, procedure.id)
+    done = [step for step in steps if step.status is PerformedStatus.completed]
+    user = job.known.one(User, done[-1].technologist_id) if done else None
     return _person(user) if user else None
 
 

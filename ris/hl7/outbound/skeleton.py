@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,6 +29,8 @@ class Skeleton:
     version: str
     segments: tuple[str, ...]
     """In the order of the message with its groups opened, each once per place where it may stand."""
+    limits: Mapping[str, int]
+    """How many fields each segment has."""
 
     def check(self, segment: str, field: int) -> None:
         """Lets a builder fill `field` of `segment`; segments of our own, whose name begins with Z, may hold anything.
@@ -38,9 +40,10 @@ class Skeleton:
         """
         if segment.startswith("Z"):
             return
-        if segment not in self.segments:
+        limit = self.limits.get(segment)
+        if limit is None:
             raise ValueError(f"{self.name} has no segment {segment} in version {self.version}")
-        if not 1 <= field <= fields(self.version, segment):
+        if not 1 <= field <= limit:
             raise ValueError(f"{segment} has no field {field} in version {self.version}")
 
 
@@ -51,7 +54,8 @@ def skeleton(name: str, version: str) -> Skeleton:
     Raises:
         ValueError: a version that we do not write, or a structure that it does not have.
     """
-    return Skeleton(name, version, tuple(_segments(_reference(name, "Message", version), version)))
+    segments = tuple(_segments(_reference(name, "Message", version), version))
+    return Skeleton(name, version, segments, {segment: fields(version, segment) for segment in segments})
 
 
 @cache

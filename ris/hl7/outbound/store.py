@@ -1,9 +1,10 @@
 """How a message of ours comes into the journal: built for a delivery, or corrected by a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ris.base.errors import Invalid, NotFound
@@ -13,22 +14,48 @@ from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7, mllp
 from ris.hl7.outbound import BUILDERS, header
 from ris.hl7.outbound.header import Built, Job
+from ris.hl7.outbound.known import Known
 from ris.journal import service as journal
 from ris.journal.model import Direction, Message, MessageLink, MessageState
 from ris.outbox import service
-from ris.outbox.dispatch import CannotBuild, NothingToTell
 from ris.outbox.model import Delivery, StoredEvent
+from ris.outbox.transport import CannotBuild, NothingToTell, Outcome
 from ris.partner.model import Destination, Partner
 
 
-def build(uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> int:
-    """Builds the message of a delivery and stores its bytes; the id of the journal's row.
+@dataclass(frozen=True, slots=True)
+class MadeMessage:
+    """A message that is built and not yet in the journal."""
 
-    Raises NothingToTell, and CannotBuild for whatever goes wrong in a builder: another try would go wrong as well.
+    destination: Destination
+    control_id: str
+    kind: str
+    payload: bytes
+    codec: str
+    links: tuple[Ref, ...]
+
+    def keep(self, uow: UnitOfWork) -> int:
+        """Writes the journal's row and its links; the id of the row."""
+        return _store(uow, self.destination, self.control_id, self.kind, self.payload, self.codec, self.links)
+
+
+def build(session: Session, told: Sequence[tuple[Delivery, StoredEvent]], destination: Destination, now: datetime) -> list[Outcome]:
+    """The messages of a group of deliveries, and for each that has none, why; changes nothing.
+
+    A builder that fails in any other way cannot build: another try would go wrong as well.
     """
-    built = _built(uow, delivery, event, destination)
-    raw, codec = header.encoded(built.text, destination.charset)
-    return _store(uow, destination, delivery.control_id, built.kind, raw, codec, built.links)
+    known = Known(session, (event for _, event in told))
+    partner = session.get_one(Partner, destination.partner_id)
+    return [_outcome(Job(known, delivery, event, destination, partner, now)) for delivery, event in told]
+
+
+def _outcome(job: Job) -> Outcome:
+    try:
+        built = built_by(job)
+        payload, codec = header.encoded(built.text, job.destination.charset)
+    except (CannotBuild, NothingToTell) as refusal:
+        return refusal
+    return MadeMessage(job.destination, job.delivery.control_id, built.kind, payload, codec, built.links)
 
 
 def correct(uow: UnitOfWork, delivery_id: int, text: str) -> Delivery:
@@ -64,18 +91,16 @@ def text_of(session: Session, delivery_id: int) -> str:
     return charset.decode(row.raw, row.charset).text.replace("\r", "\n") if row else ""
 
 
-def _built(uow: UnitOfWork, delivery: Delivery, event: StoredEvent, destination: Destination) -> Built:
-    builder = BUILDERS.get(delivery.message)
+def built_by(job: Job) -> Built:
+    """The message as text. Raises CannotBuild, NothingToTell."""
+    builder = BUILDERS.get(job.delivery.message)
     if builder is None:
-        raise CannotBuild(f"there is no message {delivery.message}")
-    partner = uow.session.get_one(Partner, destination.partner_id)
+        raise CannotBuild(f"there is no message {job.delivery.message}")
     try:
-        return builder(Job(uow.session, delivery, event, destination, partner, uow.now))
-    except (CannotBuild, NothingToTell, SQLAlchemyError):
-        raise
+        return builder(job)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # Its text may hold a patient's values.
-        raise CannotBuild(f"{delivery.message} failed with {type(error).__name__}") from error
+        raise CannotBuild(f"{job.delivery.message} failed with {type(error).__name__}") from error
 
 
 def _store(uow: UnitOfWork, destination: Destination, control_id: str, kind: str, raw: bytes, codec: str, links: Iterable[Ref]) -> int:
