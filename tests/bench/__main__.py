@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from ris.bootstrap import Ris
 from ris.processes.database import upgrade
-from ris.settings import Data, Database, Settings
+from ris.settings import Data, Database, Reports, Settings
+from tests.bench import sender
 from tests.bench.load import LoadResult, drive, make_order
 from tests.factories.hospital import build_hospital
 from tests.postgres import PostgresServer
@@ -34,9 +35,11 @@ def main() -> None:
         try:
             postgres.create_database("bench")
             rates["RIS on PostgreSQL"] = _measure_ris(work, postgres.url("bench"))
+            senders = {name: sender.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _second(postgres)))}
         finally:
             postgres.stop()
     _print(rates)
+    sender.report(senders)
 
 
 def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, LoadResult]:
@@ -47,10 +50,21 @@ def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, Load
     return results
 
 
-def _measure_ris(work: Path, url: str) -> dict[int, LoadResult]:
+def _ris(work: Path, url: str) -> Ris:
+    """On an empty database; what is signed is published at once."""
     data = Path(tempfile.mkdtemp(dir=work))
-    ris = Ris(Settings(data=Data(dir=data), database=Database(url=url)))
+    ris = Ris(Settings(data=Data(dir=data), database=Database(url=url), reports=Reports(publication_delay_seconds=0)))
     upgrade(ris.settings)
+    return ris
+
+
+def _second(postgres: PostgresServer) -> str:
+    postgres.create_database("bench_sender")
+    return postgres.url("bench_sender")
+
+
+def _measure_ris(work: Path, url: str) -> dict[int, LoadResult]:
+    ris = _ris(work, url)
     build_hospital(ris)
     results = {}
     for connections in CONNECTIONS:

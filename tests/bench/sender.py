@@ -15,7 +15,7 @@ from ris.base.ids import new_id
 from ris.bootstrap import Ris
 from ris.journal.model import Direction, Message
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
-from tests.factories.hospital import Hospital
+from tests.factories.hospital import Hospital, build_hospital
 from tests.outbox.outgoing import do_exam, forget_deliveries, place, send_to, sign
 from tests.running import ROOT, Running
 
@@ -44,8 +44,9 @@ def _answer(connection: socket.socket) -> None:
             connection.sendall(b"\x0bMSH|^~\\&|P|P|P|P|20260801||ACK|1|P|2.5.1\rMSA|AA|" + control_id + b"\r\x1c\r")
 
 
-def measure(ris: Ris, hospital: Hospital) -> tuple[float, float]:
+def measure(ris: Ris) -> tuple[float, float]:
     """Results a second by the sender process to one destination, in order; and by the bare loop with the same bytes."""
+    hospital = build_hospital(ris)
     _queue(ris, hospital)
     with _peer() as port:
         send_to(ris, hospital, port)
@@ -53,7 +54,15 @@ def measure(ris: Ris, hospital: Hospital) -> tuple[float, float]:
         with Running("sender", ready="sender ready", **environment) as sender:
             rate = _watch(ris)
             sender.stop()
-        return rate, _bare(port, _sent(ris))
+        bare = _bare(port, _sent(ris))
+    ris.close()
+    return rate, bare
+
+
+def report(results: dict[str, tuple[float, float]]) -> None:
+    print(f"\n{'sender: results a second to one destination, in order':60}{'RIS':>10}{'bare loop':>12}{'ratio':>8}")
+    for name, (rate, bare) in results.items():
+        print(f"{'RIS on ' + name:60}{rate:10.0f}{bare:12.0f}{rate / bare:8.2f}")
 
 
 def _queue(ris: Ris, hospital: Hospital) -> None:
