@@ -27,8 +27,8 @@ def capture_professional(uow: UnitOfWork, event: Event) -> None:
 
 
 @service
-def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int) -> Charge:
-    """A person gives a held charge its code and price (minor units). Raises NotAllowedNow when it is not held."""
+def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int, reason: str) -> Charge:
+    """A person gives a held charge its code and price (minor units), and says why. Raises NotAllowedNow when it is not held."""
     charge = uow.session.get(Charge, charge_id, with_for_update=True)
     if charge is None:
         raise NotFound(f"charge {charge_id} does not exist")
@@ -36,10 +36,16 @@ def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int) -> Charg
         raise NotAllowedNow(f"the charge is {charge.status}")
     if not code.strip() or amount < 0:
         raise Invalid("a charge needs a code and an amount that is not negative")
+    if not reason.strip():
+        raise Invalid("a release needs a reason", error_code="101")
     uow.touch()
     charge.code, charge.amount, charge.status, charge.held_reason = code.strip(), amount, ChargeStatus.ready, ""
     procedure = uow.session.get_one(RequestedProcedure, charge.procedure_id)
-    uow.emit(orders.procedure_event("charge.released", procedure, Ref("charge", charge.id), amount=amount))
+    uow.emit(
+        orders.procedure_event(
+            "charge.released", procedure, Ref("charge", charge.id), code=charge.code, amount=amount, reason=reason.strip()
+        )
+    )
     return charge
 
 

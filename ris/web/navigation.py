@@ -19,6 +19,7 @@ NAVIGATION = (
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
     Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),
+    Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),
     Item("Interfaces", "interfaces.index", Permission.INTERFACE_READ),
     Item("Audit", "audit.index", Permission.AUDIT_READ),

@@ -62,10 +62,11 @@ def test_a_held_charge_is_released_with_code_and_price_once(ris: Ris, hospital: 
         connection.execute(sa.text("UPDATE procedure SET technical_amount = NULL"))
     completed(ris, hospital)
     (charge,) = _charges(ris)
-    with pytest.raises(Invalid), ris.uow(hospital.actor("billing")) as uow:
-        service.release(uow, charge_id=charge.id, code="", amount=100)
+    for code, amount, reason in (("", 100, "by agreement"), ("X1", -1, "by agreement"), ("X1", 100, " ")):
+        with pytest.raises(Invalid), ris.uow(hospital.actor("billing")) as uow:
+            service.release(uow, charge_id=charge.id, code=code, amount=amount, reason=reason)
     with ris.uow(hospital.actor("billing")) as uow:
-        service.release(uow, charge_id=charge.id, code="X1", amount=9_900)
+        service.release(uow, charge_id=charge.id, code="X1", amount=9_900, reason="by agreement")
     with pytest.raises(NotAllowedNow), ris.uow(hospital.actor("billing")) as uow:
-        service.release(uow, charge_id=charge.id, code="X1", amount=9_900)
+        service.release(uow, charge_id=charge.id, code="X1", amount=9_900, reason="by agreement")
     assert [(c.status, c.amount) for c in _charges(ris)] == [(ChargeStatus.ready, 9_900)]

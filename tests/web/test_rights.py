@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from ris.audit.model import AuditEntry, Outcome
 from ris.base.ref import Ref
+from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
 from ris.patient import service as patients
@@ -40,6 +41,8 @@ ROUTES: dict[str, P | str] = {
     "account.stay": SIGNED_IN,
     "audit.export": P.AUDIT_READ,
     "audit.index": P.AUDIT_READ,
+    "charges.index": P.CHARGE_READ,
+    "charges.release": P.CHARGE_RELEASE,
     "exam.cancel": P.ORDER_CANCEL,
     "exam.show": P.EXAM_READ,
     "interfaces.begin_replays": P.INTERFACE_MANAGE,
@@ -98,7 +101,7 @@ WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "re
 DEEDS = {"arrivals": "arrive", "technologist": "start", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"patient_id", "procedure_id", "step_id", "task_id", "user_id"}
+AT_A_SITE = {"charge_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}
 """What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
@@ -163,10 +166,16 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         task = tasks.open(uow, "map_procedure", Ref("procedure", procedure_id), "A test", site_id=hospital.sites[site], facts=facts)
         patient_id = uow.session.get_one(RequestedProcedure, procedure_id).order.patient_id
         merge = patients.merge(uow, survivor_id=patient_id, loser_id=make_patient(uow).id)
+        charge = uow.add(
+            Charge(
+                procedure_id=procedure_id, component=Component.technical, code="", quantity=1, amount=None, currency="USD",
+                status=ChargeStatus.held, held_reason="the procedure has no price", service_date=MONDAY.date(), captured_at=MONDAY,
+            )
+        )  # fmt: skip
         uow.session.flush()
         return {
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
-            "merge_id": merge.id,
+            "merge_id": merge.id, "charge_id": charge.id,
         }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from flask import Blueprint
 
 from ris.web.pages.account.views import bp as account
 from ris.web.pages.audit.views import bp as audit
+from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.patient.views import bp as patient
@@ -17,6 +18,7 @@ from ris.web.pages.worklist.views import bp as worklist
 PAGES: tuple[Blueprint, ...] = (
     account,
     audit,
+    charges,
     exam,
     interfaces,
     patient,
