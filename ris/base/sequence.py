@@ -45,3 +45,10 @@ def take(session: Session, names: Collection[str], count: int = 1) -> dict[str, 
         return {name: sorted(values) for name, values in taken.items()}
     lasts = _ON_SQLITE.rows(session.connection(), names=names, count=count)
     return {name: list(range(last - count + 1, last + 1)) for name, last in lasts}
+
+
+def last(session: Session, name: str) -> int:
+    """The last number that was given, without taking one."""
+    if is_postgresql(session):
+        return int(session.scalar(sa.text("SELECT pg_sequence_last_value(CAST(:name AS regclass))"), {"name": f"seq_{name}"}) or 0)
+    return session.execute(sa.select(SequenceValue.value).where(SequenceValue.name == name)).scalar_one()

@@ -104,3 +104,15 @@ def test_many_are_replayed_while_one_looks_on(house: House, page: Page) -> None:
     expect(page.get_by_role("row", name="refused")).to_be_visible()
     check(page, "interfaces-replays")
     assert problems == []
+
+
+def test_a_message_is_tried_out_on_the_bench(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    log_in(page, house.address, "integration", "/interfaces/bench")
+    page.get_by_label("The message, one segment a line").fill(order("P7^EHR").decode().replace("\r", "\n"))
+    page.keyboard.press("Alt+t")
+    expect(page.get_by_role("heading", name="It would be applied")).to_be_visible()
+    page.get_by_text("imaging order 1 added").click()
+    expect(page.get_by_role("definition").filter(has_text="P7").first).to_be_visible()
+    check(page, "interfaces-bench")
+    assert problems == []

@@ -11,13 +11,14 @@ from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
 from ris.journal.model import Message, MessageState
 from ris.order.model import Order, RequestedProcedure
-from ris.outbox.model import Attempt, Delivery
+from ris.outbox.model import Delivery, DeliveryState
+from ris.simulator.mllp import Receiver
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 from tests.journal.entries import journalled
 from tests.messages.samples import adt, merge, order, pid
-from tests.outbox.outgoing import sending, until
+from tests.outbox.outgoing import send_to, sending, until_state
 from tests.web.visitor import NOW, Visitor, trail
 
 Visitors = Callable[[], Visitor]
@@ -191,9 +192,12 @@ def test_an_outbound_message_shows_its_delivery_each_try_and_the_message_that_it
     ris: Ris, hospital: Hospital, analyst: Visitor
 ) -> None:
     take(ris, order("P1^EHR", control_id="ONE"))
-    with sending(ris), ris.read() as session:
-        until(lambda: session.scalars(sa.select(Attempt.id)).first() or session.rollback())
-        control_id = session.scalars(sa.select(Delivery.control_id)).one()
+    with ris.read() as session:
+        delivery_id, control_id = session.execute(sa.select(Delivery.id, Delivery.control_id)).one()
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sending(ris):
+            until_state(ris, delivery_id, DeliveryState.delivered)
     page = opened(analyst, control_id)
     assert "Delivery to EHR results" in page
     assert "order.placed" in page

@@ -67,6 +67,7 @@ def message(message_id: int) -> ResponseReturnValue:
             tries=journal.replays_of(session, journal.origin_of(session, message_id)),
             replayed=_replayed(session, found),
             may_replay=_may_replay(session, found),
+            may_manage=may_anywhere(Permission.INTERFACE_MANAGE),
             told=outbox.caused_by(session, message_id) if found.direction is Direction.inbound else (),
         )
 
