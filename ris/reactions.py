@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.order import service as order
+from ris.order import visits
 from ris.report import service as report
 from ris.scheduling import service as scheduling
 from ris.task import delivery, message
@@ -18,6 +19,9 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "catalog.code_mapped": (order.resolve_mapped_code,),
     "patient.merging": (order.move_patient, scheduling.move_patient),
     "patient.unmerging": (order.return_patient, scheduling.return_patient),
+    "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
+    "patient.visit_merged": (visits.join_visit,),
+    "patient.visit_cancelled": (visits.ask_about_cancelled,),
     "order.procedure_cancelled": (scheduling.free_cancelled,),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),

@@ -12,7 +12,7 @@ from ris.catalog.model import Modality, Procedure, Room, Site
 from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
-from ris.patient.model import Patient
+from ris.patient.model import Patient, Visit
 from ris.patient.mrn import MRN
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.queries import Span
@@ -49,6 +49,10 @@ class StepRow:
     checked_in_by: str | None
     started_at: datetime | None
     technologist: str | None
+    patient_class: str | None
+    """PV1-2, table 0004."""
+    location: str | None
+    """Where the patient is now, PV1-3."""
 
     @property
     def patient_name(self) -> str:
@@ -123,11 +127,13 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),
             performed.started_at,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
+            Visit.patient_class, Visit.location,
         )
         .select_from(step)
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
+        .outerjoin(Visit, Visit.id == Order.visit_id)
         .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .join(Site, Site.id == step.site_id)
         .join(Room, Room.id == step.room_id)

@@ -72,6 +72,7 @@ class Group:
         self.identifiers.update(i.key for i in one.patient.identifiers)
         for segment in message.all("MRG") + message.all("PID")[1:]:
             self.identifiers.update(i.key for i in fields.identifiers(segment.field(1 if segment.name == "MRG" else 3), partner))
+            self.visits.update(fields.visits_named(segment, partner))
         if one.visit:
             self.visits.add(one.visit.key)
         for group in message.groups(("ORC", "OBR")):

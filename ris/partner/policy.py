@@ -25,6 +25,9 @@ POLICIES = {
         "accept", "What an MSH-10 that was applied before does with other bytes: accept or refuse.", ("accept", "refuse")
     ),
     "unknown_version": Policy("accept", "What an MSH-12 outside 2.1 to 2.9 does: accept or refuse.", ("accept", "refuse")),
+    "message_for_merged_patient": Policy(
+        "redirect", "What a message does that names a merged patient: redirect to the survivor, or refuse.", ("redirect", "refuse")
+    ),
     "acknowledgement_mode": Policy(
         "by_message",
         "by_message: as MSH-15 and MSH-16 ask. original: always one AA, AE or AR, for a sender that fills them and expects that.",

@@ -88,6 +88,10 @@ class Visit(Versioned, Base):
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
     key: Mapped[str] = mapped_column(unique=True)
     visit_number: Mapped[str]
+    account_key: Mapped[str] = mapped_column(default="", index=True)
+    """PID-18: authority and number of the account that it belongs to."""
+    merged_into_id: Mapped[int | None] = mapped_column(references("visit.id"), index=True)
+    """The visit that it was found to be; its number leads there."""
     patient_class: Mapped[str] = mapped_column(default="U")
     """PV1-2, table 0004."""
     location: Mapped[str] = mapped_column(default="")

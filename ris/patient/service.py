@@ -13,6 +13,7 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.patient.model import Allergy, Merge, Observation, Patient, PatientIdentifier, Sex, Visit, VisitState
+from ris.task import service as task
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class VisitData:
 
     visit_number: str
     authority: str = ""
+    account_key: str | None = None
     patient_class: str | None = None
     location: str | None = None
     attending: str | None = None
@@ -97,9 +99,21 @@ def upsert(
     return patient, _visit(uow, patient, visit) if visit else None
 
 
+def known_visit(uow: UnitOfWork, key: str) -> Visit | None:
+    """The visit that the number leads to: of one that was merged the survivor."""
+    visit: Visit | None = uow.find(Visit.key, key)
+    return current_visit(uow, visit) if visit is not None else None
+
+
+def current_visit(uow: UnitOfWork, visit: Visit) -> Visit:
+    while visit.merged_into_id is not None:
+        visit = uow.session.get_one(Visit, visit.merged_into_id)
+    return visit
+
+
 def check_visit(uow: UnitOfWork, patient: Patient | None, visit: VisitData) -> None:
     """Raises Duplicate when the visit number is another patient's (`patient` None: a new one)."""
-    known = uow.find(Visit.key, visit.key)
+    known = known_visit(uow, visit.key)
     if known is not None and (patient is None or known.patient_id != patient.id):
         raise Duplicate("this visit number belongs to another patient")
 
@@ -174,6 +188,25 @@ def resolve(uow: UnitOfWork, patient: Patient) -> Patient:
     return patient
 
 
+_TELLS_APART = ("family", "given", "birth_date", "sex")
+
+
+@service
+def note_difference(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
+    """What a sender who does not own demographics says otherwise than is known here: into the trail, by name and never by value.
+
+    Another birth date and something else beside it may be another person: a task.
+    """
+    said = ((name, getattr(data, name), getattr(patient, name)) for name in _TELLS_APART)
+    differ = [name for name, theirs, ours in said if theirs and ours and theirs != ours and folded(str(theirs)) != folded(str(ours))]
+    if not differ:
+        return
+    about = Ref("patient", patient.id)
+    uow.emit(Event("patient.told_otherwise", about, patient_id=patient.id, facts={"differ": differ}))
+    if "birth_date" in differ and len(differ) > 1:
+        task.open(uow, "identity_differs", about, f"an order names the patient with another {', '.join(differ).replace('_', ' ')}")
+
+
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -216,14 +249,14 @@ def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bo
     return added
 
 
-_VISIT_FIELDS = ("patient_class", "location", "attending", "ambulatory_status", "state", "started_at", "ended_at")
+_VISIT_FIELDS = ("account_key", "patient_class", "location", "attending", "ambulatory_status", "state", "started_at", "ended_at")
 
 
 def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
-    visit: Visit | None = uow.find(Visit.key, data.key)
+    visit = known_visit(uow, data.key)
     if visit is None:
         visit = uow.create(
-            Visit, id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number,
+            Visit, id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, account_key=data.account_key or "",
             patient_class=data.patient_class or "U", location=data.location or "", attending=data.attending or "",
             ambulatory_status=data.ambulatory_status or "", state=data.state or VisitState.open,
             started_at=data.started_at, ended_at=data.ended_at,
@@ -237,6 +270,10 @@ def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
         uow.touch()
         for name in changed:
             setattr(visit, name, getattr(data, name))
+        if data.state is VisitState.open and data.ended_at is None:
+            visit.ended_at = None
+        if "state" in changed and data.state is VisitState.cancelled:
+            uow.emit(Event("patient.visit_cancelled", Ref("visit", visit.id), patient_id=patient.id))
         uow.emit(Event("patient.visit_updated", Ref("visit", visit.id), patient_id=patient.id, facts={"changed": changed}))
     return visit
 

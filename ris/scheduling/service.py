@@ -12,7 +12,7 @@ from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.catalog.model import Closure, Room, RoomProcedure, Site
 from ris.order import service as orders
-from ris.order.model import RequestedProcedure
+from ris.order.model import Order, RequestedProcedure
 from ris.scheduling import queries
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
 from ris.scheduling.status import STEP, StepStatus
@@ -121,6 +121,19 @@ def move_patient(uow: UnitOfWork, event: Event) -> None:
     rows = rows_of_patient(uow, event.facts["loser_id"])
     event.facts["moved"][Occupancy.__tablename__] = rows
     _give(uow, rows, event.facts["survivor_id"])
+
+
+def follow_visit(uow: UnitOfWork, event: Event) -> None:
+    """A visit was moved to another patient, and its orders with it: so are their appointments."""
+    uow.session.flush()
+    rows = uow.session.scalars(
+        sa.select(Occupancy.id)
+        .join(ScheduledProcedureStep, ScheduledProcedureStep.id == Occupancy.step_id)
+        .join(RequestedProcedure, RequestedProcedure.id == ScheduledProcedureStep.procedure_id)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .where(Order.visit_id == event.about.id, Occupancy.patient_id == event.facts["from_patient_id"])
+    )
+    _give(uow, list(rows), event.patient_id or event.facts["from_patient_id"])
 
 
 def return_patient(uow: UnitOfWork, event: Event) -> None:

@@ -13,6 +13,8 @@ KINDS = {
     "map_procedure": TaskKind("Unknown procedure code", "Map the sender's code to one of ours; every exam with it is resolved."),
     "order_conflict": TaskKind("Order number with another patient", "Ask the sender: the order number belongs to another patient here."),
     "cancel_refused": TaskKind("Cancellation came too late", "The exam has begun: tell the orderer, or discontinue it."),
+    "identity_differs": TaskKind("Patient named otherwise", "Ask the sender: the order may be for another patient."),
+    "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: correct and replay it on the interfaces page."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),

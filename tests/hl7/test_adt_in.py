@@ -137,7 +137,7 @@ def test_a_message_without_pid_is_refused(ris: Ris) -> None:
 
 
 def test_an_event_that_is_not_read_is_rejected(ris: Ris) -> None:
-    assert ask(ris, adt("A03", pid(), pv1("V1"))) == [("AR", "201", "MSH^1^9")]
+    assert ask(ris, adt("A60", pid(), pv1("V1"))) == [("AR", "201", "MSH^1^9")]
 
 
 # ── merge ────────────────────────────────────────────────────────────────────────────────────────────────────────────

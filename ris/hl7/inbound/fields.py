@@ -1,6 +1,7 @@
 """Reading the segments that many messages share: PID, PV1, MRG, and the datatypes CX, XPN, XAD, XCN, DTM."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -134,17 +135,34 @@ def person(field: Field) -> tuple[str, str]:
     return field.component(1).strip(), ", ".join(part for part in (family, given) if part)
 
 
+def visit_number(cx: Field, partner: PartnerRow) -> VisitData | None:
+    """A visit or account that is named and no more."""
+    number = cx.component(1).strip()
+    return VisitData(number, authority(cx, partner)) if number and number != NULL else None
+
+
+def visits_named(segment: Segment, partner: PartnerRow) -> Iterator[str]:
+    """Keys of the visits and accounts in PID-18, MRG-3, MRG-5 and PV1-19."""
+    for field in {"PID": (18,), "MRG": (3, 5), "PV1": (19,)}[segment.name]:
+        if (named := visit_number(segment.field(field), partner)) is not None:
+            yield named.key
+
+
 def visit(message: Message, partner: PartnerRow) -> VisitData | None:
     """PV1 with its number from PV1-19, else the account of PID-18; None without either."""
     pv1 = message.first("PV1")
+    if pv1 is None:
+        return None
     pid = message.first("PID")
-    number = pv1.field(19) if pv1 and pv1.value(19) else pid.field(18) if pid else None
-    if pv1 is None or number is None or not number.component(1).strip():
+    account = visit_number(pid.field(18), partner) if pid else None
+    named = visit_number(pv1.field(19), partner) or account
+    if named is None:
         return None
     location = " ".join(part for i in (1, 2, 3) if (part := pv1.value(3, i).strip()))
     return VisitData(
-        visit_number=number.component(1).strip(),
-        authority=authority(number, partner),
+        visit_number=named.visit_number,
+        authority=named.authority,
+        account_key=account.key if account else None,
         patient_class=_said(pv1.value(2)),
         location=location or None,
         attending=person(pv1.field(7))[1] or None,

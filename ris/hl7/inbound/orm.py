@@ -5,7 +5,7 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import Segment
 from ris.hl7.inbound import clinical
-from ris.hl7.inbound.adt import located, required_patient
+from ris.hl7.inbound.adt import found_patient, located, required_patient
 from ris.hl7.inbound.controls import CONTROLS, NEEDS_KNOWN, NEEDS_PROCEDURE, TOLD, Action, Control
 from ris.hl7.inbound.reading import Planned, Reading
 from ris.hl7.inbound.request import order_numbers, order_request
@@ -26,8 +26,7 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     if not groups:
         raise Missing("the message asks for nothing: neither ORC nor OBR", error_code="100", location=Location("ORC"))
     data = required_patient(reading)
-    with located("PID", 3):
-        found, _ = patients.find(uow, data)
+    found = found_patient(uow, reading, data)
     if reading.visit is not None:
         with located("PV1", 19):
             patients.check_visit(uow, found, reading.visit)
@@ -36,6 +35,8 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     with located("PID", 3):
         owns = policy(dict(reading.partner.policies), "order_owns_demographics")
         patient, visit = patients.upsert(uow, data, reading.visit, owns_demographics=owns)
+    if not owns and found is not None:
+        patients.note_difference(uow, patient, data)
     reading.touched.add(Ref("patient", patient.id))
     clinical.read(uow, reading, patient)
     for plan in planned:

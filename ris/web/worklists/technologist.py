@@ -41,7 +41,7 @@ def _line(row: StepRow, view: View) -> Line:
         row.procedure_id,
         row.priority is Priority.stat and row.status not in ENDED,
         (
-            Cell(row.room_name),
+            Cell(row.room_name, note=row.location or ""),
             clock_cell(row.starts_at, row.zone, view.now),
             priority_cell(row.priority),
             patient_cell(row),
