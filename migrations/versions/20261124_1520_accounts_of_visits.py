@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "a41d5e0c7b92"
-down_revision = "c2a94e61d7f0"
+down_revision = "8e41b7c0d25a"
 branch_labels = None
 depends_on = None
 

@@ -113,9 +113,14 @@ def current_visit(uow: UnitOfWork, visit: Visit) -> Visit:
 
 def check_visit(uow: UnitOfWork, patient: Patient | None, visit: VisitData) -> None:
     """Raises Duplicate when the visit number is another patient's (`patient` None: a new one)."""
-    known = known_visit(uow, visit.key)
-    if known is not None and (patient is None or known.patient_id != patient.id):
+    if not may_have_visit(uow, patient, visit):
         raise Duplicate("this visit number belongs to another patient")
+
+
+def may_have_visit(uow: UnitOfWork, patient: Patient | None, visit: VisitData) -> bool:
+    """Whether the visit number is new or the patient's (`patient` None: a new one)."""
+    known = known_visit(uow, visit.key)
+    return known is None or (patient is not None and known.patient_id == patient.id)
 
 
 def find(uow: UnitOfWork, data: PatientData) -> tuple[Patient | None, bool]:

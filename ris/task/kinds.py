@@ -14,6 +14,7 @@ KINDS = {
     "order_conflict": TaskKind("Order number with another patient", "Ask the sender: the order number belongs to another patient here."),
     "cancel_refused": TaskKind("Cancellation came too late", "The exam has begun: tell the orderer, or discontinue it."),
     "identity_differs": TaskKind("Patient named otherwise", "Ask the sender: the order may be for another patient."),
+    "visit_conflict": TaskKind("Visit of another patient", "Ask the sender which visit the order belongs to."),
     "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: correct and replay it on the interfaces page."),

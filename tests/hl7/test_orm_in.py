@@ -241,6 +241,13 @@ def test_a_known_number_with_another_patient_is_refused_with_a_task_and_nothing_
     assert tasks(ris) == [("order_conflict", "open")]
 
 
+def test_a_visit_number_of_another_patient_costs_the_visit_and_not_the_order(ris: Ris) -> None:
+    accept(ris, adt("A01", pid("M1"), pv1("V1")), orm(pid("M2", "Brook^Ida"), pv1("V1"), orc("NW", "P1^EHR"), obr("P1^EHR")))
+    with ris.read() as session:
+        assert order_of(session).visit_id is None
+    assert tasks(ris) == [("visit_conflict", "open")]
+
+
 def test_our_own_number_finds_the_order_where_the_placer_has_none(ris: Ris) -> None:
     accept(ris, order())
     with ris.read() as session:

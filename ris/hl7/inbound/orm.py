@@ -16,6 +16,7 @@ from ris.order.status import OrderStatus
 from ris.partner.policy import policy
 from ris.patient import service as patients
 from ris.patient.model import Patient, Visit
+from ris.task import service as task
 
 _ENDED = (OrderStatus.cancelled, OrderStatus.discontinued)
 
@@ -27,20 +28,22 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
         raise Missing("the message asks for nothing: neither ORC nor OBR", error_code="100", location=Location("ORC"))
     data = required_patient(reading)
     found = found_patient(uow, reading, data)
-    if reading.visit is not None:
-        with located("PV1", 19):
-            patients.check_visit(uow, found, reading.visit)
+    wanted = reading.visit
+    if wanted is not None and not patients.may_have_visit(uow, found, wanted):
+        wanted = None
     is_replaced = any(_control_code(group) == "RO" for group in groups)
     planned = [_plan(uow, reading, group, found, is_replaced=is_replaced) for group in groups]
     with located("PID", 3):
         owns = policy(dict(reading.partner.policies), "order_owns_demographics")
-        patient, visit = patients.upsert(uow, data, reading.visit, owns_demographics=owns)
+        patient, visit = patients.upsert(uow, data, wanted, owns_demographics=owns)
     if not owns and found is not None:
         patients.note_difference(uow, patient, data)
     reading.touched.add(Ref("patient", patient.id))
     clinical.read(uow, reading, patient)
     for plan in planned:
         _apply(uow, reading, plan, patient, visit)
+    if reading.visit is not None and visit is None:
+        _ask_about_visit(uow, reading)
 
 
 def order_groups(reading: Reading) -> list[list[Segment]]:
@@ -126,6 +129,13 @@ def _apply(uow: UnitOfWork, reading: Reading, plan: Planned, patient: Patient, v
     if order is not None:
         reading.touched.add(Ref("order", order.id))
     reading.orders.append((plan, order))
+
+
+def _ask_about_visit(uow: UnitOfWork, reading: Reading) -> None:
+    """An order is never lost for a visit number that is another patient's: it stands without a visit."""
+    for _, order in reading.orders:
+        if order is not None:
+            task.open(uow, "visit_conflict", Ref("order", order.id), "its visit number is another patient's", site_id=order.site_id)
 
 
 def _act(uow: UnitOfWork, reading: Reading, plan: Planned, order: Order) -> None:
