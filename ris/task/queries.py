@@ -34,6 +34,11 @@ def open_tasks(session: Session, site_ids: Collection[int], kind: str = "", limi
     return [TaskRow(*tuple(row)) for row in session.execute(wanted.order_by(Task.created_at, Task.id).limit(limit))]
 
 
+def open_by_kind(session: Session) -> dict[str, int]:
+    rows = session.execute(sa.select(Task.kind, sa.func.count()).where(Task.state == TaskState.open).group_by(Task.kind))
+    return {kind: count for kind, count in rows}  # noqa: C416 (rows have types)
+
+
 def task(session: Session, task_id: int) -> TaskRow | None:
     row = session.get(Task, task_id)
     if row is None:

@@ -6,6 +6,7 @@ from ris.web.pages.account.views import bp as account
 from ris.web.pages.audit.views import bp as audit
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.exam.views import bp as exam
+from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
@@ -20,6 +21,7 @@ PAGES: tuple[Blueprint, ...] = (
     audit,
     charges,
     exam,
+    health,
     interfaces,
     patient,
     report,
