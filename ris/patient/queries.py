@@ -121,7 +121,9 @@ def merges(session: Session, patient_id: int) -> list[MergeRow]:
     found = session.scalars(
         sa.select(Merge).where(sa.or_(Merge.survivor_id == patient_id, Merge.loser_id == patient_id)).order_by(Merge.id.desc())
     )
-    return [
-        MergeRow(m.id, m.at, m.actor_name, m.survivor_id, m.loser_id, {t: len(ids) for t, ids in m.moved.items()}, m.undone_at)
-        for m in found
-    ]
+    return [merge_row(merge) for merge in found]
+
+
+def merge_row(merge: Merge) -> MergeRow:
+    moved = {table: len(ids) for table, ids in merge.moved.items() if table != "current_identifier"}
+    return MergeRow(merge.id, merge.at, merge.actor_name, merge.survivor_id, merge.loser_id, moved, merge.undone_at)

@@ -21,6 +21,7 @@ NAVIGATION = (
     Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),
+    Item("Merges", "merges.index", Permission.PATIENT_MERGE),
     Item("Interfaces", "interfaces.index", Permission.INTERFACE_READ),
     Item("Audit", "audit.index", Permission.AUDIT_READ),
     Item("Users", "users.index", Permission.USER_MANAGE),

@@ -8,6 +8,7 @@ from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
+from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.schedule.views import bp as schedule
@@ -23,6 +24,7 @@ PAGES: tuple[Blueprint, ...] = (
     exam,
     health,
     interfaces,
+    merges,
     patient,
     report,
     schedule,

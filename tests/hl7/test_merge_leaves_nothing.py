@@ -1,0 +1,63 @@
+"""After a merge nothing names the loser any more: no row of any table with a key to a patient, and no message that goes out."""
+
+from ris.bootstrap import Ris
+from ris.exam import service as exam
+from ris.patient import merges
+from ris.patient import service as patients
+from ris.patient.model import Merge
+from ris.scheduling import service as scheduling
+from ris.simulator.mllp import Receiver
+from tests.factories.hospital import Hospital
+from tests.factories.orders import MONDAY
+from tests.hl7.asking import accept, order_of, patient_of
+from tests.messages.samples import adt, merge, obr, orc, orm, pid, pv1
+from tests.outbox.outgoing import forget_deliveries, send_to, sending, until
+
+EVERY_TABLE = {"patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy"}
+
+
+def full_record(ris: Ris, hospital: Hospital) -> None:
+    """Somebody of whom every table with a key to a patient says something."""
+    body = "OBX|1|NM|29463-7^Body weight^LN||72|kg|||||F|||20261101080000"
+    accept(ris, adt("A04", pid("M1", "Meadow^Anna")))
+    accept(ris, orm(pid("M2", "Brook^Ida"), pv1("V2"), "AL1|1|DA|^Contrast", orc("NW", "P2^EHR"), obr("P2^EHR"), body))
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        procedure = order_of(uow.session, "P2").procedures[0]
+        scheduling.book(uow, procedure_id=procedure.id, room_id=hospital.rooms["CT1"], starts_at=MONDAY)
+
+
+def test_no_row_of_any_table_names_the_loser_and_the_preview_said_what_would_move(ris: Ris, hospital: Hospital) -> None:
+    full_record(ris, hospital)
+    with ris.read() as session:
+        survivor, loser = patient_of(session, "M1").id, patient_of(session, "M2").id
+        foretold = merges.preview(session, survivor, loser).moves
+        before = merges.rows_of(session, survivor)
+    assert set(foretold) == EVERY_TABLE
+    accept(ris, merge("M1", "M2"))
+    with ris.read() as session:
+        assert merges.rows_of(session, loser) == {}
+        assert merges.rows_of(session, survivor) == {table: foretold[table] + before.get(table, 0) for table in foretold}
+        (made,) = merges.made(session)
+    assert made.merge.moved == foretold
+    with ris.uow(hospital.actor("integration")) as uow:
+        patients.unmerge(uow, made.merge.id)
+    with ris.read() as session:
+        assert merges.rows_of(session, loser) == foretold
+        assert merges.rows_of(session, survivor) == before
+        assert session.get_one(Merge, made.merge.id).undone_at is not None
+
+
+def test_no_message_that_goes_out_names_the_loser(ris: Ris, hospital: Hospital) -> None:
+    full_record(ris, hospital)
+    accept(ris, merge("M1", "M2"))
+    forget_deliveries(ris)
+    with ris.uow(hospital.actor("technologist")) as uow:
+        exam.start(uow, procedure_id=order_of(uow.session, "P2").procedures[0].id)
+    with Receiver() as receiver:
+        send_to(ris, hospital, receiver.port)
+        with sending(ris):
+            until(lambda: receiver.arrivals)
+        payload = receiver.arrivals[0].payload
+    assert b"M1^^^HOSP" in payload
+    assert b"M2" not in payload
+    assert b"Brook" not in payload
