@@ -2,9 +2,11 @@
 
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -55,25 +57,43 @@ class MllpTransport:
         uow.session.execute(statement.execution_options(synchronize_session=False))
 
     def open(self, destination: Destination) -> "MllpChannel":
-        return MllpChannel(destination.host, destination.port)
+        tls = Tls(destination.authorities, destination.certificate, destination.certificate_key) if destination.tls else None
+        return MllpChannel(destination.host, destination.port, tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM form: who may vouch for the partner (empty: the system's authorities), and our certificate, if it wants one."""
+
+    authorities: str
+    certificate: str
+    certificate_key: str
+
+    def wrap(self, connection: socket.socket, host: str) -> socket.socket:
+        """Shakes hands; the partner's certificate must name `host`. Raises OSError, also for a file that cannot be read."""
+        context = ssl.create_default_context(cafile=self.authorities or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.certificate:
+            context.load_cert_chain(self.certificate, self.certificate_key or None)
+        return context.wrap_socket(connection, server_hostname=host)
 
 
 class MllpChannel:
     """A connection that is made when it is needed and kept while every answer is the right one."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = (host, port)
+    def __init__(self, host: str, port: int, tls: Tls | None = None) -> None:
+        self._address, self._tls = (host, port), tls
         self._socket: socket.socket | None = None
         self._timeout_s = self._ends_at = 0.0
         self._failure: OSError | ValueError | None = None
 
     def connect(self) -> Answer | None:
-        if self._socket is not None and _is_readable(self._socket):
+        if self._socket is not None and _has_news(self._socket):
             # The peer has hung up, or says something that nobody asked for, such as an answer that came too late.
             self.close()
         if self._socket is None:
             try:
-                self._socket = _connect(self._address)
+                self._socket = _connect(self._address, self._tls)
             except OSError as error:
                 return Answer("no connection", _reason(error))
         return None
@@ -125,18 +145,37 @@ class MllpChannel:
                     return _answer(item, control_id)
 
 
-def _connect(address: tuple[str, int]) -> socket.socket:
+def _connect(address: tuple[str, int], tls: Tls | None) -> socket.socket:
     connection = socket.create_connection(address, CONNECT_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # A peer that vanished without a word is found after about two minutes, also while nothing is sent.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
-    return connection
+    if tls is None:
+        return connection
+    try:
+        return tls.wrap(connection, address[0])
+    except OSError:
+        connection.close()
+        raise
 
 
-def _is_readable(connection: socket.socket) -> bool:
-    return bool(select.select([connection], [], [], 0)[0])
+def _has_news(connection: socket.socket) -> bool:
+    """Whether the peer has hung up or said something."""
+    if not select.select([connection], [], [], 0)[0]:
+        return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
+    if not isinstance(connection, ssl.SSLSocket):
+        return True
+    connection.settimeout(0)
+    try:
+        connection.recv(1)
+    except ssl.SSLWantReadError:
+        # What came was TLS's own: a server gives tickets for later sessions after the handshake.
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _received(connection: socket.socket, ends_at: float) -> bytes:
@@ -149,7 +188,11 @@ def _received(connection: socket.socket, ends_at: float) -> bytes:
 
 
 def _reason(error: OSError) -> str:
-    """The kind of failure alone: refused, reset, unreachable."""
+    """The kind of failure alone: refused, reset, unreachable, not trusted."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or type(error).__name__}"
     return type(error).__name__ if error.strerror is None else error.strerror
 
 

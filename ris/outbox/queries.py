@@ -12,9 +12,6 @@ from sqlalchemy.orm import Session, aliased
 from ris.outbox.model import Attempt, Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Lease, Partner
 
-ALARM_AFTER = timedelta(minutes=15)
-"""A destination whose oldest waiting delivery is older than this needs a person."""
-
 KEYS_OF_A_MINUTE = 60_000 << 22
 """So far apart are keys of `ris.base.ids` at the most that were made within a minute."""
 
@@ -38,12 +35,14 @@ class QueueRow:
     last_delivered_at: datetime | None
     holder: str
     """Which sender process has it; empty for none."""
+    alarm_minutes: int
+    """A person is called when the oldest waiting delivery is older."""
 
     def age(self, now: datetime) -> timedelta | None:
         return now - self.oldest_at if self.oldest_at else None
 
     def is_alarming(self, now: datetime) -> bool:
-        return self.oldest_at is not None and now - self.oldest_at > ALARM_AFTER
+        return self.oldest_at is not None and now - self.oldest_at > timedelta(minutes=self.alarm_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,18 @@ def queues(session: Session) -> tuple[QueueRow, ...]:
             Delivery.destination_id,
             sa.func.count().filter(Delivery.state == DeliveryState.waiting).label("waiting"),
             sa.func.count().filter(Delivery.state == DeliveryState.parked).label("parked"),
-            sa.func.min(Delivery.created_at).filter(Delivery.state == DeliveryState.waiting).label("oldest_at"),
         )
         .where(Delivery.state.in_((DeliveryState.waiting, DeliveryState.parked)))
         .group_by(Delivery.destination_id)
         .subquery()
+    )
+    head = aliased(Delivery)
+    oldest = (
+        sa.select(head.created_at)
+        .where(head.destination_id == Destination.id, head.state == DeliveryState.waiting)
+        .order_by(head.id)
+        .limit(1)
+        .scalar_subquery()
     )
     newest = aliased(Delivery)
     last = (
@@ -102,7 +108,7 @@ def queues(session: Session) -> tuple[QueueRow, ...]:
         .scalar_subquery()
     )
     rows = session.execute(
-        sa.select(Destination, Partner.name, counted.c.waiting, counted.c.parked, counted.c.oldest_at, last, Lease.holder)
+        sa.select(Destination, Partner.name, counted.c.waiting, counted.c.parked, oldest, last, Lease.holder)
         .join(Partner)
         .outerjoin(counted, counted.c.destination_id == Destination.id)
         .outerjoin(Lease, Lease.name == "destination:" + sa.cast(Destination.id, sa.Text))
@@ -111,15 +117,15 @@ def queues(session: Session) -> tuple[QueueRow, ...]:
     return tuple(
         QueueRow(
             d.id, d.name, d.partner_id, partner, f"{d.host}:{d.port}", d.active, d.held, d.held_why,
-            waiting or 0, parked or 0, oldest_at, delivered_at, holder or "",
+            waiting or 0, parked or 0, oldest_at, delivered_at, holder or "", d.alarm_minutes,
         )
         for d, partner, waiting, parked, oldest_at, delivered_at, holder in rows
     )  # fmt: skip
 
 
-def alarms(session: Session, now: datetime, after: timedelta = ALARM_AFTER) -> tuple[QueueRow, ...]:
-    """The destinations whose oldest waiting delivery is older than `after`, held ones among them."""
-    return tuple(row for row in queues(session) if row.oldest_at and now - row.oldest_at > after)
+def alarms(session: Session, now: datetime) -> tuple[QueueRow, ...]:
+    """The destinations whose oldest waiting delivery is too old, held ones among them."""
+    return tuple(row for row in queues(session) if row.is_alarming(now))
 
 
 def deliveries(

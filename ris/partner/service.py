@@ -11,10 +11,11 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.partner import policy
-from ris.partner.model import Destination, Partner, Subscription
+from ris.partner.model import Destination, OnRefusal, Partner, Subscription
 
 Row = TypeVar("Row", Partner, Destination)
 VERSIONS = ("2.3.1", "2.5.1")
+MINUTES_OF_A_WEEK = 7 * 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,19 @@ class DestinationData:
     """Table 0211."""
     ack_timeout_s: int = 30
     """1 to 600 seconds."""
+    on_error: OnRefusal = OnRefusal.park
+    """After AE and CE."""
+    on_rejection: OnRefusal = OnRefusal.retry
+    """After AR and CR."""
+    alarm_minutes: int = 15
+    """1 to 10080: a person is called when the oldest waiting delivery is older."""
+    tls: bool = False
+    authorities: str = ""
+    """PEM file of who may vouch for it; empty: the authorities of the system."""
+    certificate: str = ""
+    """PEM file of our client certificate; empty: none."""
+    certificate_key: str = ""
+    """PEM file of its key; empty: it is in the same file."""
     active: bool = True
 
 
@@ -175,6 +189,12 @@ def _check_destination(uow: UnitOfWork, data: DestinationData, own_id: int | Non
         raise Invalid(f"version: {' or '.join(VERSIONS)}", error_code="103")
     if not 1 <= data.ack_timeout_s <= 600:
         raise Invalid("ack_timeout_s: from 1 to 600 seconds", error_code="102")
+    if not 1 <= data.alarm_minutes <= MINUTES_OF_A_WEEK:
+        raise Invalid(f"alarm_minutes: from 1 to {MINUTES_OF_A_WEEK}", error_code="102")
+    if not data.tls and (data.authorities or data.certificate or data.certificate_key):
+        raise Invalid("tls: is off, so that the files for it mean nothing", error_code="103")
+    if data.certificate_key and not data.certificate:
+        raise Invalid("certificate: is empty, while its key is given", error_code="101")
     others = sa.select(Destination.id).where(Destination.name == data.name, Destination.id != (own_id or 0))
     if uow.session.scalars(others.limit(1)).first() is not None:
         raise Duplicate("another destination has this name")

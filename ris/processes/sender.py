@@ -13,6 +13,7 @@ from ris.outbox import queries, wake
 from ris.outbox.dispatch import Dispatcher
 from ris.outbox.worker import POLL_S
 from ris.settings import Settings
+from ris.task import delivery
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def _look(dispatcher: Dispatcher) -> None:
 
 
 class _Alarm:
-    """Says once a minute which destination has had something waiting for too long."""
+    """Says once a minute, in the log and as a task, which destination has had something waiting for too long."""
 
     def __init__(self, ris: Ris) -> None:
         self._ris = ris
@@ -78,11 +79,18 @@ class _Alarm:
             return
         self._next = time.monotonic() + ALARM_S
         try:
-            with self._ris.read() as session:
-                rows = queries.alarms(session, self._ris.clock())
+            self._say()
         except Exception as error:
             log.warning("the queues cannot be read: %s", type(error).__name__)
-            return
+
+    def _say(self) -> None:
+        now = self._ris.clock()
+        with self._ris.read() as session:
+            rows = queries.alarms(session, now)
+            is_due = delivery.is_call_due(session, now)
         for row in rows:
-            age = row.age(self._ris.clock()) or timedelta()
+            age = row.age(now) or timedelta()
             log.error("destination %d: %d waiting, the oldest for %d minutes", row.destination_id, row.waiting, age.total_seconds() // 60)
+        if is_due:
+            with self._ris.uow(SENDER) as uow:
+                delivery.call_for_late(uow)

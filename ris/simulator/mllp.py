@@ -1,6 +1,7 @@
 """Sends and receives MLLP frames over blocking sockets, and can answer wrongly on request."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -119,11 +120,13 @@ class Receiver:
         late_s: float = 1.0,
         path: str | Path | None = None,
         on_arrival: Callable[[Arrival], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.host, self.port = host, port
         self.answer = answer
         self.late_s = late_s
         self.on_arrival = on_arrival
+        self.tls = tls
         self._file = JsonLines(path) if path else None
         self._arrivals = [_arrival(line) for line in self._file.load()] if self._file else []
         self._arrived = threading.Condition()
@@ -203,12 +206,22 @@ class Receiver:
 
     def _serve(self, connection: socket.socket, number: int, stopping: threading.Event) -> None:
         deframer = Deframer()
-        with connection, suppress(OSError):
+        with suppress(OSError), self._secured(connection) as connection:
             while not stopping.is_set() and (chunk := connection.recv(65536)):
                 if not all(self._handle(connection, number, payload, stopping) for payload in deframer.feed(chunk)):
                     break
         with self._arrived:
             self._connections.discard(connection)
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self.tls is None:
+            return connection
+        secured = self.tls.wrap_socket(connection, server_side=True)
+        with self._arrived:
+            # The plain one has given its descriptor away and can be hung up no more.
+            self._connections.discard(connection)
+            self._connections.add(secured)
+        return secured
 
     def _handle(self, connection: socket.socket, number: int, payload: bytes, stopping: threading.Event) -> bool:
         """Keeps and answers one message; False when the connection is to be closed."""

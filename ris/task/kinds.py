@@ -19,6 +19,7 @@ KINDS = {
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: correct and replay it on the interfaces page."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
+    "destination_late": TaskKind("Messages do not get through", "Ring the partner, or release what is held: see the interfaces page."),
     "double_booked_after_merge": TaskKind("Two appointments at one time", "A merge brought them together: move one."),
     "merge_conflict": TaskKind("Merge refused", "Ask the sender which patient survives."),
 }

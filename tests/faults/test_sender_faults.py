@@ -23,6 +23,7 @@ from ris.simulator.mllp import Arrival, Receiver
 from tests.factories.hospital import Hospital
 from tests.outbox.outgoing import (
     Placed,
+    add_destination,
     attempts,
     delivery,
     do_exam,
@@ -173,6 +174,85 @@ def block_writers(ris: Ris) -> None:
     """Somebody holds the one place for a writer for a while."""
     with ris.engine.begin():
         threading.Event().wait(1)
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("moment", ["while it waits for the answer", "when the answer has come"])
+def test_a_kill_in_the_middle_of_an_exchange_loses_nothing(ris: Ris, hospital: Hospital, moment: str) -> None:
+    """The peer itself kills the sender, five times, at every seventh message: before it answers, or right after."""
+    control_ids = queue(ris, place(ris, hospital), 60)
+    running: list[Running] = []
+
+    def answer(_: Arrival) -> str:
+        if len(receiver.arrivals) % 7 or len(running) > 5:
+            return "AA"
+        after_s = 0.0 if moment == "while it waits for the answer" else 0.002
+        killer = threading.Timer(after_s, os.kill, (running[-1].process.pid, signal.SIGKILL))
+        killer.start()
+        if not after_s:
+            killer.join()
+        return "AA"
+
+    with Receiver(answer=answer) as receiver:
+        send_to(ris, hospital, receiver.port)
+        while waiting(ris):
+            with sender(ris) as process:
+                running.append(process)
+                until(lambda process=process: process.process.poll() is not None or waiting(ris) == 0, 30)
+        assert len(running) > 5
+        assert is_in_order(receiver.arrivals, control_ids)
+        assert again_with_other_bytes(receiver.arrivals) == []
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(120)
+def test_a_storm_of_missing_answers_is_met_with_growing_waits_and_one_message(ris: Ris, hospital: Hospital) -> None:
+    control_ids = queue(ris, place(ris, hospital), 10)
+    heals = threading.Event()
+    with Receiver(answer=lambda _: "AA" if heals.is_set() else "none") as receiver:
+        send_to(ris, hospital, receiver.port, ack_timeout_s=1)
+        with sender(ris):
+            assert receiver.wait_for(4, 30)
+            assert {arrival.control_id for arrival in receiver.arrivals} == {control_ids[0]}
+            at = [arrival.at for arrival in receiver.arrivals]
+            gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(at)]
+            assert [round(gap) >= least for gap, least in zip(gaps, (2, 3, 6), strict=True)] == [True] * 3
+            heals.set()
+            until(lambda: waiting(ris) == 0, 30)
+        assert is_in_order(receiver.arrivals, control_ids)
+        assert len({arrival.connection for arrival in receiver.arrivals[:4]}) == 4
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(120)
+def test_a_flapping_a_slow_and_a_healthy_destination_each_keep_their_order(ris: Ris, hospital: Hospital) -> None:
+    placed = place(ris, hospital)
+    ticks = threading.Event()
+
+    def slowly(_: Arrival) -> str:
+        ticks.wait(0.3)
+        return "AA"
+
+    with Receiver() as flapping, Receiver(answer=slowly) as slow, Receiver() as healthy:
+        send_to(ris, hospital, flapping.port)
+        names = {"slow": add_destination(ris, "slow", slow.port, "exam.started")}
+        names["healthy"] = add_destination(ris, "healthy", healthy.port, "exam.started")
+        forget_deliveries(ris)
+        flapping.stop()
+        with sender(ris):
+            say(ris, placed, times=20)
+            assert healthy.wait_for(20, 5)
+            for _ in range(3):
+                flapping.start()
+                ticks.wait(0.4)
+                flapping.stop()
+            flapping.start()
+            until(lambda: waiting(ris) == 0, 60)
+        for receiver, destination_id in ((flapping, hospital.destination_id), (slow, names["slow"]), (healthy, names["healthy"])):
+            with ris.read() as session:
+                query = sa.select(Delivery.control_id).where(Delivery.destination_id == destination_id).order_by(Delivery.id)
+                assert is_in_order(receiver.arrivals, list(session.scalars(query)))
 
 
 @pytest.mark.fault

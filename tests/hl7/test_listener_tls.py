@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,22 +10,12 @@ import pytest
 
 from ris.bootstrap import Ris
 from ris.settings import Mllp
+from tests.certificates import make_certificate
 from tests.hl7.asking import AA, journal, outcome
 from tests.hl7.listening import END, VT, Peer, listening
 from tests.messages.samples import order
 
 pytestmark = [pytest.mark.usefixtures("hospital"), pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)]
-
-
-def make_certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
 
 
 @contextmanager
