@@ -10,7 +10,7 @@ from ris.staff import service as staff
 from tests.browser.desk import context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
 from tests.factories.hospital import PASSWORD, Hospital, build_hospital
-from tests.factories.orders import completed
+from tests.factories.orders import completed, reported
 
 TEMPLATE = "FINDINGS:\nThe [left|right] kidney is [size].\n\nIMPRESSION:\n[impression]"
 
@@ -149,4 +149,21 @@ def test_a_final_report_is_read_only_and_takes_an_addendum(browser: Browser, clo
     shoot(page, "report-addendum")
     assert axe(page) == []
     assert problems == []
+    page.context.close()
+
+
+def test_a_report_on_paper_is_light_and_without_what_only_a_screen_can_do(browser: Browser, clocked: tuple[Ris, Hospital, str]) -> None:
+    ris, hospital, address = clocked
+    exam = reported(ris, hospital, text="No fracture.")
+    page = context_of(browser, "dark").new_page()
+    log_in(page, address, "radiologist", f"/exams/{exam.id}/report")
+    page.emulate_media(media="print")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "light")
+    expect(page.get_by_text("No fracture.").locator("visible=true")).to_have_count(1)
+    expect(page.get_by_text("Final interpretation").locator("visible=true")).to_contain_text("Test Radiologist")
+    expect(page.get_by_label("Patient", exact=True)).to_contain_text("MRN")
+    expect(page.get_by_role("button")).to_have_count(0)
+    assert axe(page) == []
+    page.emulate_media(media="screen")
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.context.close()

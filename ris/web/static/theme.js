@@ -1,11 +1,13 @@
-// Sets light or dark before anything is drawn: as chosen on this workstation, else as the system says.
+// Sets light or dark before anything is drawn: as chosen on this workstation, else as the system says; on paper light.
 (() => {
   "use strict";
   const system = matchMedia("(prefers-color-scheme: dark)");
+  const paper = matchMedia("print");
   const chosen = () => localStorage.getItem("theme") || "auto";
 
   function apply() {
-    const theme = chosen() === "auto" ? (system.matches ? "dark" : "light") : chosen();
+    const onScreen = chosen() === "auto" ? (system.matches ? "dark" : "light") : chosen();
+    const theme = paper.matches ? "light" : onScreen;
     document.documentElement.dataset.bsTheme = theme;
     document.documentElement.classList.toggle("ec-dark", theme === "dark");
   }
@@ -17,5 +19,6 @@
 
   window.risTheme = { chosen, choose };
   system.addEventListener("change", apply);
+  paper.addEventListener("change", apply);
   apply();
 })();

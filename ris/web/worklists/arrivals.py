@@ -39,7 +39,7 @@ def _line(row: StepRow, view: View) -> Line:
         row.procedure_id,
         row.priority is Priority.stat,
         (
-            clock_cell(row.starts_at, row.zone, view.now, *_lateness(row, view)),
+            clock_cell(row.starts_at, row.zone, view, *_lateness(row, view)),
             priority_cell(row.priority),
             patient_cell(row),
             exam_cell(row),
@@ -63,7 +63,7 @@ def _arrived(row: StepRow, view: View) -> Cell:
     if row.arrived_at is None:
         return Cell("")
     waited = int((view.now - row.arrived_at).total_seconds()) // 60
-    came = clock_cell(row.arrived_at, row.zone, view.now)
+    came = clock_cell(row.arrived_at, row.zone, view)
     if row.status is not StepStatus.arrived:
         return came
     level = "soon" if waited >= LONG_WAIT_MINUTES else "ok"

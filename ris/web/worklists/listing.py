@@ -132,8 +132,8 @@ def duration(minutes: int) -> str:
     return f"{hours} h {rest:02}" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
-def clock_cell(moment: datetime, zone: str, now: datetime, note: str = "", level: str = "") -> Cell:
-    """The wall clock of the site, with the date where it is not today."""
+def clock_cell(moment: datetime, zone: str, view: View, note: str = "", level: str = "") -> Cell:
+    """The wall clock of the site, with the date where it is not today, and with its zone where the list shows sites of several."""
     there = local(moment, zone)
-    same_day = there.date() == local(now, zone).date()
-    return Cell(f"{there:%H:%M}" if same_day else f"{there:%d %b %H:%M}", "time", note, level)
+    text = f"{there:%H:%M}" if there.date() == local(view.now, zone).date() else f"{there:%d %b %H:%M}"
+    return Cell(f"{text} {there:%Z}" if len(set(view.zones.values())) > 1 else text, "time", note, level)

@@ -64,7 +64,7 @@ def _reader(row: ReadingRow, view: View) -> Cell:
     if row.reader_id is None or row.reading_since is None:
         return Cell("")
     who = "you" if row.reader_id == view.user_id else str(row.reader_name)
-    return Cell(who, "person", f"since {clock_cell(row.reading_since, row.zone, view.now).text}")
+    return Cell(who, "person", f"since {clock_cell(row.reading_since, row.zone, view).text}")
 
 
 def read(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:

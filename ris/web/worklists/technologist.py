@@ -42,7 +42,7 @@ def _line(row: StepRow, view: View) -> Line:
         row.priority is Priority.stat and row.status not in ENDED,
         (
             Cell(row.room_name, note=row.location or ""),
-            clock_cell(row.starts_at, row.zone, view.now),
+            clock_cell(row.starts_at, row.zone, view),
             priority_cell(row.priority),
             patient_cell(row),
             exam_cell(row),
@@ -58,7 +58,7 @@ def _line(row: StepRow, view: View) -> Line:
 
 def _progress(row: StepRow, view: View) -> Cell:
     if row.started_at is not None:
-        return Cell(clock_cell(row.started_at, row.zone, view.now).text, "time", row.technologist or "")
+        return Cell(clock_cell(row.started_at, row.zone, view).text, "time", row.technologist or "")
     if row.arrived_at is None:
         return Cell("")
     waited = int((view.now - row.arrived_at).total_seconds()) // 60

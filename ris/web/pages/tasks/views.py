@@ -13,6 +13,7 @@ from ris.task.kinds import KINDS
 from ris.task.queries import TaskRow
 from ris.web.access import may, may_anywhere, not_here, requires, sites_for
 from ris.web.page import changing, look_query, reading
+from ris.web.worklists.listing import zones_of
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templates")
 
@@ -23,10 +24,12 @@ def index() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
     look_query("tasks", {"kind": kind})
+    site_ids = sites_for(Permission.TASK_READ)
     with reading() as session:
         return render_template(
             "tasks/index.html",
-            tasks=queries.open_tasks(session, sites_for(Permission.TASK_READ), kind),
+            tasks=queries.open_tasks(session, site_ids, kind),
+            zones=zones_of(session, site_ids),
             kinds=KINDS,
             kind=kind,
             procedures=session.execute(sa.select(Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.code)).all(),
