@@ -10,7 +10,7 @@ LOCKED := .venv/.locked
 PROJECT := .venv/.project
 COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --generate-hashes --python-version 3.11
 
-.PHONY: help setup run test check fix bench faults corpus migrate migration docs lock clean system-packages
+.PHONY: help setup run test check fix bench faults corpus migrate migration docs pictures lock clean system-packages
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ migration: setup  ## Write the migration of a changed model: make migration m="w
 docs: setup  ## Draw what follows from the code's tables, and check that every link leads somewhere
 	$(BIN)/python -m tests.architecture.drawn
 	$(BIN)/pytest -q tests/architecture/test_docs.py
+
+pictures: setup system-packages  ## Take the pictures of the README anew
+	$(BIN)/python -m tests.browser.pictures
 
 lock: setup  ## Resolve all versions anew and write the lock files
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements.lock

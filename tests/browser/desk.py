@@ -38,10 +38,10 @@ def context_of(browser: Browser, scheme: str = "light", **options: object) -> Br
     return context
 
 
-def log_in(page: Page, address: str, login: str, path: str = "/") -> None:
+def log_in(page: Page, address: str, login: str, path: str = "/", password: str = PASSWORD) -> None:
     page.goto(f"{address}/login?next={path}")
     page.get_by_label("Login").fill(login)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
 
 
