@@ -71,6 +71,7 @@ class PartnerSeed(_Section):
     authority: str = Field("", description="Assigning authority (CX.4) of identifiers that name none.")
     site: str = Field("", description="Code of the site where its orders are done unless they say otherwise.")
     charset: str = Field("", description="The MSH-18 value (table 0211) that holds when a message names none.")
+    policies: dict[str, bool | int | str] = Field({}, description="What is agreed with it, by the names of docs/interfaces/hl7-in.md.")
     result_host: str = Field("127.0.0.1", description="Where its results go.")
     result_port: int | None = Field(None, ge=1, le=65535, description="The port for its results; without one it is sent nothing.")
 

@@ -114,6 +114,6 @@ class CodeMap(Versioned, Base):
     id: Mapped[Key]
     partner_id: Mapped[int] = mapped_column(references("partner.id"))
     kind: Mapped[str]
-    """procedure, priority, sex, class."""
+    """A key of `ris.catalog.service.MAPPED_KINDS`."""
     their_code: Mapped[str]
     our_code: Mapped[str]

@@ -28,6 +28,17 @@ def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> d
     return {code: procedure_id for _, code, procedure_id in found}
 
 
+def other_codes(session: Session) -> dict[int, dict[tuple[str, str], str]]:
+    """Partner to kind and code of theirs to what that is here, for every kind but procedures: these are few."""
+    found: dict[int, dict[tuple[str, str], str]] = {}
+    rows = session.execute(
+        sa.select(CodeMap.partner_id, CodeMap.kind, CodeMap.their_code, CodeMap.our_code).where(CodeMap.kind != "procedure")
+    )
+    for partner_id, kind, theirs, ours in rows:
+        found.setdefault(partner_id, {})[kind, theirs] = ours
+    return found
+
+
 def first_site(session: Session) -> int:
     """Where orders go whose partner names no site. Raises NoResultFound in a house without any."""
     return session.scalars(sa.select(Site.id).order_by(Site.id).limit(1)).one()

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from ris.base.errors import Conflict, Location, RisError, Stale, Unavailable, Unsupported
 from ris.base.ids import new_id
 from ris.base.uow import RETRIED, Actor, UnitOfWork
-from ris.catalog.queries import first_site, procedures_for
+from ris.catalog.queries import first_site, other_codes, procedures_for
 from ris.hl7 import ack
 from ris.hl7.answer import OWN_CONTROL_ID, Answer, answer
 from ris.hl7.charset import decode
@@ -21,6 +21,7 @@ from ris.hl7.inbound import READERS, fields
 from ris.hl7.inbound.order_response import order_response
 from ris.hl7.inbound.reading import Reading
 from ris.hl7.incoming import Group, Incoming, runs
+from ris.hl7.origin import Origin, is_let_in
 from ris.hl7.refusal import CommitUnknown, Fault, RefusedAfterChange, Rejected, described
 from ris.journal import service as journal
 from ris.journal.model import Direction, MessageState
@@ -77,7 +78,7 @@ class Intake:
     def _refresh_partners(self) -> None:
         try:
             with self.program.read() as session:
-                self._partners = partners(session)
+                self._partners = partners(session, other_codes(session))
             self._partners_read_at = time.monotonic()
         except SQLAlchemyError as error:
             log.error("the database is away: %s", type(error).__name__)
@@ -86,7 +87,7 @@ class Intake:
         one = Incoming(raw, place, digest=journal.digest(raw))
         try:
             one.header = ack.header(raw)
-            one.partner = self._partner(one.header)
+            one.partner = self._partner_at(one.header, place)
             decoded = decode(raw, one.partner.charset if one.partner else None)
             one.codec = decoded.codec
             one.message = Message.parse(decoded.text, decoded.codec)
@@ -108,8 +109,14 @@ class Intake:
         one = Incoming(raw, place, digest=journal.digest(raw))
         with suppress(RisError):
             one.header = ack.header(raw)
-            one.partner = self._partner(one.header)
+            one.partner = self._partner_at(one.header, place)
         return one
+
+    def _partner_at(self, header: ack.Header, place: str) -> PartnerRow | None:
+        """Whose port it came in by, else whose MSH-3 and MSH-4 they are."""
+        if isinstance(place, Origin) and self._partners is not None and place.port in self._partners.by_port:
+            return self._partners.by_port[place.port]
+        return self._partner(header)
 
     def _partner(self, header: ack.Header) -> PartnerRow | None:
         if self._partners is None:
@@ -130,10 +137,12 @@ class Intake:
             raise Unavailable("the database is not available: send it again later")
         if one.partner is None:
             raise Rejected("the sender is not known here", error_code="103", location=Location("MSH", 1, 3))
+        if not is_let_in(one.place, one.partner):
+            raise Rejected("this sender may not send from there", error_code="207", location=Location("MSH", 1, 3))
         production = not self.program.settings.is_demo
-        if production and header.processing_id[:1] in ("T", "D") and not policy(dict(one.partner.policies), "accept_test_messages"):
+        if production and header.processing_id[:1] in ("T", "D") and not one.partner.agreed("accept_test_messages"):
             raise Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
-        if not _VERSION.match(header.version) and policy(dict(one.partner.policies), "unknown_version") == "refuse":
+        if not _VERSION.match(header.version) and one.partner.agreed("unknown_version") == "refuse":
             raise Rejected("this version is not read here", error_code="203", location=Location("MSH", 1, 12))
         if (header.message_code, header.trigger_event) not in READERS:
             known = header.message_code in {code for code, _ in READERS}
@@ -314,7 +323,7 @@ class Intake:
     def _build(self, one: Incoming, error: RisError | None, reading: Reading | None = None) -> Answer:
         """What the sender is owed, in the form that is agreed with it."""
         header = one.header if one.header is not None else ack.header(b"")
-        agreed = dict(one.partner.policies) if one.partner else {}
+        agreed = one.partner.policies if one.partner else {}
         if header.message_code == "ACK" and one.message and one.message.value("MSA", 2).startswith(OWN_CONTROL_ID):
             return Answer(None, "")  # An answer to an answer of ours ends the talk.
         response = order_response(reading, error) if reading and policy(agreed, "order_response") == "response" else None
@@ -338,7 +347,7 @@ def _is_worth_another_try(error: Exception, *, alone: bool) -> bool:
 
 
 def _uses_control_ids_once(partner: PartnerRow) -> bool:
-    return bool(policy(dict(partner.policies), "control_id_reuse") == "refuse")
+    return bool(partner.agreed("control_id_reuse") == "refuse")
 
 
 def _commit(uow: UnitOfWork) -> None:

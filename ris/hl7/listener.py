@@ -9,8 +9,12 @@ import time
 from collections import deque
 from typing import cast
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ris.hl7.intake import Intake
 from ris.hl7.mllp import BETWEEN, Commit, Framer, Oversized, Partial, frame
+from ris.hl7.origin import Origin, certified_names
+from ris.partner.queries import own_ports
 from ris.program import Program
 
 log = logging.getLogger(__name__)
@@ -31,7 +35,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: "Listener") -> None:
         self.listener = listener
         self.framer = Framer(listener.program.settings.mllp.max_bytes)
-        self.place = ""
+        self.place = Origin("")
         self.last_heard = 0.0
         self.owed = 0
         """Answers that are still to be given."""
@@ -40,15 +44,16 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.place = f"{peer[0]}:{peer[1]}" if peer else ""
+        peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        names = certified_names(transport.get_extra_info("peercert"))
+        self.place = Origin(f"{peer[0]}:{peer[1]}" if peer else "", here[1] if here else 0, names)
         self.last_heard = time.monotonic()
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self.listener.admit(self):
-            log.warning("refused %s: too many connections", self.place)
+        if (reason := self.listener.why_not(self)) is not None:
+            log.warning("refused %s: %s", self.place, reason)
             transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -116,20 +121,23 @@ class Listener:
         self._waiting: deque[tuple[Connection, bytes | None, bytes]] = deque()
         self._something = threading.Condition()
         self._stopping = False
+        self._own_ports: dict[int, str] = {}
+        """Of partners, to the addresses that are let in."""
+        self._own_servers: dict[int, asyncio.Server] = {}
         self._writer = threading.Thread(target=self._write, name="writer")
 
     async def serve(self, ready: "asyncio.Future[int]", stop: asyncio.Event) -> None:
         """Listens; `ready` gets the port."""
         settings = self.program.settings.mllp
         self._loop = asyncio.get_running_loop()
-        server = await self._loop.create_server(
-            lambda: Connection(self), settings.host, settings.port, ssl=self._tls(), backlog=512, reuse_address=True
-        )
+        server = await self._listen(settings.port)
+        await self._follow_own_ports()
         self._writer.start()
-        watch = asyncio.create_task(self._close_idle())
+        watch = asyncio.create_task(self._watch())
         ready.set_result(server.sockets[0].getsockname()[1])
         await stop.wait()
-        server.close()
+        for one in (server, *self._own_servers.values()):
+            one.close()
         watch.cancel()
         await asyncio.to_thread(self._finish)
         # The answers of the last group are written by callbacks that stand in the queue of this loop.
@@ -137,11 +145,36 @@ class Listener:
         for connection in list(self.connections):
             connection.transport.close()
 
-    def admit(self, connection: Connection) -> bool:
+    async def _listen(self, port: int) -> asyncio.Server:
+        host = self.program.settings.mllp.host
+        return await self._loop.create_server(lambda: Connection(self), host, port, ssl=self._tls(), backlog=512, reuse_address=True)
+
+    async def _follow_own_ports(self) -> None:
+        """Listens on the ports that partners have for themselves now, and no longer on those that none has."""
+        self._own_ports = await asyncio.to_thread(self._read_own_ports)
+        for port in self._own_servers.keys() - self._own_ports.keys():
+            self._own_servers.pop(port).close()
+        for port in self._own_ports.keys() - self._own_servers.keys():
+            try:
+                self._own_servers[port] = await self._listen(port)
+            except OSError as error:
+                log.error("port %d of a partner cannot be listened on: %s", port, error.strerror)
+
+    def _read_own_ports(self) -> dict[int, str]:
+        try:
+            with self.program.read() as session:
+                return own_ports(session)
+        except SQLAlchemyError:
+            return self._own_ports
+
+    def why_not(self, connection: Connection) -> str | None:
+        """Why a connection is refused; None when it is taken."""
         if len(self.connections) >= self.program.settings.mllp.max_connections:
-            return False
+            return "too many connections"
+        if not connection.place.is_from(self._own_ports.get(connection.place.port, "")):
+            return "its partner does not send from there"
         self.connections.add(connection)
-        return True
+        return None
 
     def forget(self, connection: Connection) -> None:
         self.connections.discard(connection)
@@ -202,15 +235,19 @@ class Listener:
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _close_idle(self) -> None:
+    async def _watch(self) -> None:
         limit = self.program.settings.mllp.idle_seconds
         while True:
             await asyncio.sleep(min(limit, 10) / 2)
-            now = time.monotonic()
-            for connection in list(self.connections):
-                if not connection.owed and now - connection.last_heard > limit:
-                    log.info("closed %s: nothing heard for %d s", connection.place, limit)
-                    connection.hang_up()
+            self._close_idle(limit)
+            await self._follow_own_ports()
+
+    def _close_idle(self, limit: int) -> None:
+        now = time.monotonic()
+        for connection in list(self.connections):
+            if not connection.owed and now - connection.last_heard > limit:
+                log.info("closed %s: nothing heard for %d s", connection.place, limit)
+                connection.hang_up()
 
     def _tls(self) -> ssl.SSLContext | None:
         settings = self.program.settings.mllp

@@ -33,6 +33,8 @@ class ProcedureRequest:
     foreign_accession: str = ""
     study_instance_uid: str = ""
     """Of the sender, when it makes them."""
+    accession_is_ours: bool = False
+    """Whether the exam takes the sender's accession number for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +296,7 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
         order_id=order.id,
         sequence=len(order.procedures) + 1,
         site_id=order.site_id,
-        accession_number=f"A{uow.now:%y}{uow.number('accession'):08d}",
+        accession_number=_accession_number(uow, wanted),
         study_instance_uid=_study_instance_uid(uow, wanted.study_instance_uid),
         foreign_accession=wanted.foreign_accession,
         procedure_id=wanted.procedure_id,
@@ -309,6 +311,15 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
     if wanted.procedure_id is None:
         _ask_for_mapping(uow, procedure)
     return procedure
+
+
+def _accession_number(uow: UnitOfWork, wanted: ProcedureRequest) -> str:
+    """The sender's, where that is agreed, no other exam has it and it is not too long ((0008,0050): 16 characters); else a new one."""
+    brought = wanted.foreign_accession
+    if wanted.accession_is_ours and 0 < len(brought) <= 16 and uow.find(RequestedProcedure.accession_number, brought) is None:
+        uow.put(RequestedProcedure.accession_number, brought, brought)
+        return brought
+    return f"A{uow.now:%y}{uow.number('accession'):08d}"
 
 
 def _study_instance_uid(uow: UnitOfWork, brought: str) -> str:

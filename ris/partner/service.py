@@ -179,6 +179,14 @@ def _check_partner(uow: UnitOfWork, data: PartnerData, own_id: int | None) -> No
     others = sa.select(Partner.id).where(sa.or_(Partner.name == data.name, is_same_sender), Partner.id != (own_id or 0))
     if uow.session.scalars(others.limit(1)).first() is not None:
         raise Duplicate("another partner has this name, or this application and facility")
+    _check_port(uow, data, own_id)
+
+
+def _check_port(uow: UnitOfWork, data: PartnerData, own_id: int | None) -> None:
+    port = policy.policy(data.policies, "port")
+    others = uow.session.execute(sa.select(Partner.id, Partner.policies).where(Partner.active))
+    if port and any(policy.policy(agreed, "port") == port for other, agreed in others if other != own_id):
+        raise Duplicate("policies: another partner has this port")
 
 
 def _check_destination(uow: UnitOfWork, data: DestinationData, own_id: int | None) -> None:

@@ -7,12 +7,18 @@ from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork
 from ris.catalog.model import Site
 from ris.hl7.outbound import DEFAULTS
+from ris.partner import policy
 from ris.partner.model import Destination, Partner, Subscription
 from ris.settings import PartnerSeed
 
 
 def seed_partners(uow: UnitOfWork, seeds: tuple[PartnerSeed, ...]) -> list[Partner]:
-    """Those that were not known yet, each with a destination and the usual subscriptions when it has a result port."""
+    """Those that were not known yet, each with a destination and the usual subscriptions when it has a result port.
+
+    Raises Invalid for a policy that nobody reads.
+    """
+    for seed in seeds:
+        policy.check(seed.policies)
     known = {tuple(row) for row in uow.session.execute(sa.select(Partner.application, Partner.facility))}
     new = [_add(uow, seed) for seed in seeds if (seed.application, seed.facility) not in known]
     uow.drain()
@@ -23,7 +29,8 @@ def _add(uow: UnitOfWork, seed: PartnerSeed) -> Partner:
     partner = uow.add(
         Partner(
             id=new_id(), name=seed.name, application=seed.application, facility=seed.facility, charset=seed.charset, zone=seed.zone,
-            authority=seed.authority, site_id=uow.session.scalar(sa.select(Site.id).where(Site.code == seed.site)), policies={},
+            authority=seed.authority, site_id=uow.session.scalar(sa.select(Site.id).where(Site.code == seed.site)),
+            policies=dict(seed.policies),
         )
     )  # fmt: skip
     uow.session.flush()

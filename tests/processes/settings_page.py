@@ -42,7 +42,7 @@ def _type(field: FieldInfo) -> str:
     if choices := [choice for choice in get_args(kind) if isinstance(choice, str)]:
         return " or ".join(f"`{choice}`" for choice in choices)
     limits = [f"{word} {getattr(m, key)}" for m in field.metadata for key, word in (("ge", "from"), ("le", "to")) if hasattr(m, key)]
-    names = {"int": "whole number", "str": "text", "SecretStr": "secret text", "Path": "path", "bool": "true or false"}
+    names = {"int": "whole number", "str": "text", "SecretStr": "secret text", "Path": "path", "bool": "true or false", "dict": "table"}
     return " ".join((names[kind.__name__], *limits))
 
 
@@ -53,7 +53,7 @@ def _default(field: FieldInfo) -> str:
         return "none" if not field.default.get_secret_value() else "the demo's"
     if isinstance(field.default, bool):
         return f"`{str(field.default).lower()}`"
-    return "none" if field.default in ("", None) else f"`{field.default}`"
+    return "none" if field.default in ("", None, {}) else f"`{field.default}`"
 
 
 if __name__ == "__main__":

@@ -151,3 +151,39 @@ def test_it_does_not_run_twice_on_one_data_folder(installed: Path) -> None:
     with lock.mark_running(installed.parent / "data"):
         done = typed(installed, "run")
     assert (done.exit_code, "it is running already" in done.output) == (2, True)
+
+
+def test_a_partner_is_added_agreed_with_and_its_codes_are_mapped(installed: Path) -> None:
+    typed(installed, "site", "add", "MAIN", "Main hospital", "--zone", "Europe/Berlin")
+    for arguments in (
+        ("partner", "add", "LAB", "--application", "LIS", "--facility", "LAB", "--zone", "Europe/Berlin", "--site", "MAIN"),
+        ("partner", "set", "LAB", "authority", "LABHOSP"),
+        ("partner", "set", "LAB", "order_owns_demographics", "true"),
+        ("partner", "set", "LAB", "port", "2601"),
+        ("partner", "map", "LAB", "sex", "W", "F"),
+        ("partner", "map", "LAB", "priority", "9", "S"),
+        ("partner", "unmap", "LAB", "priority", "9"),
+    ):
+        result = typed(installed, *arguments)
+        assert result.exit_code == 0, result.output
+    shown = typed(installed, "partner", "show", "LAB").output
+    for line in ("authority = LABHOSP", "order_owns_demographics = True", "port = 2601", "sex W -> F"):
+        assert line in shown
+    assert "priority 9" not in shown
+    assert "LAB  LIS LAB  Europe/Berlin" in typed(installed, "partner", "list").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("partner", "set", "EHR", "port", "x"), "port is one of int"),
+        (("partner", "set", "EHR", "colour", "red"), "there is no colour"),
+        (("partner", "set", "NOBODY", "zone", "UTC"), "there is no partner NOBODY"),
+        (("partner", "show", "NOBODY"), "there is no partner NOBODY"),
+        (("partner", "map", "EHR", "sex", "W", "Q"), "Q is no sex"),
+    ],
+)
+def test_what_cannot_be_agreed_is_said_in_a_sentence(arguments: tuple[str, ...], sentence: str, installed: Path) -> None:
+    result = typed(installed, *arguments)
+    assert result.exit_code == 1
+    assert sentence in result.output

@@ -9,7 +9,6 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.inbound import clinical, fields
 from ris.hl7.inbound.reading import Reading
-from ris.partner.policy import policy
 from ris.patient import service as patients
 from ris.patient.model import Patient, VisitState
 from ris.patient.service import PatientData, VisitData
@@ -72,7 +71,7 @@ def found_patient(uow: UnitOfWork, reading: Reading, data: PatientData) -> Patie
     """Whom the identifiers lead to; by those of a merged record the survivor, or nobody where that is agreed."""
     with located("PID", 3):
         patient, by_merged = patients.find(uow, data)
-        if by_merged and policy(dict(reading.partner.policies), "message_for_merged_patient") == "refuse":
+        if by_merged and reading.partner.agreed("message_for_merged_patient") == "refuse":
             raise Forbidden("this patient was merged into another one", error_code="204")
     return patient
 

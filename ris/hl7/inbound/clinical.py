@@ -41,7 +41,7 @@ def observations(reading: Reading, now: datetime) -> list[ObservationData]:
     for segment in reading.message.segments:
         if segment.name == "OBR":
             reported_at = fields.moment(segment.value(7), reading.partner.zone)
-        elif segment.name == "OBX" and (kind := _kind(segment)) and (value := _value(segment)):
+        elif segment.name == "OBX" and (kind := _kind(reading, segment)) and (value := _value(segment)):
             at = fields.moment(segment.value(14), reading.partner.zone) or reported_at or now
             found.append(ObservationData(kind, value, segment.value(6), at, segment.value(11).strip().upper() or "F"))
     return found
@@ -56,8 +56,11 @@ def _allergy(al1: Segment) -> AllergyData | None:
     return AllergyData(al1.value(2).strip(), code, text or code, al1.value(4).strip(), reaction)
 
 
-def _kind(obx: Segment) -> ObservationKind | None:
-    """By either of the two codes of OBX-3, else by a name."""
+def _kind(reading: Reading, obx: Segment) -> ObservationKind | None:
+    """By what is agreed with the partner, by either of the two codes of OBX-3, else by a name."""
+    agreed = reading.partner.codes.get(("observation", obx.value(3).strip()))
+    if agreed is not None:
+        return ObservationKind(agreed)
     named = [obx.value(3, component).strip() for component in (1, 4, 2, 5)]
     return next((LOINC[n] for n in named if n in LOINC), None) or next((NAMES[n.lower()] for n in named if n.lower() in NAMES), None)
 

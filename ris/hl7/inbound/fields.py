@@ -54,7 +54,7 @@ def identifiers(field: Field, partner: PartnerRow) -> tuple[IdentifierData, ...]
     for cx in field.repetitions:
         value = cx.component(1).strip()
         if value and value != NULL:
-            kind = cx.component(5).strip().upper()
+            kind = partner.our("identifier_type", cx.component(5).strip()).upper()
             data = IdentifierData(value, authority(cx, partner), "MR" if kind in RECORD_NUMBERS else kind)
             found[data.key] = data
     return tuple(found.values())
@@ -62,7 +62,8 @@ def identifiers(field: Field, partner: PartnerRow) -> tuple[IdentifierData, ...]
 
 def authority(cx: Field, partner: PartnerRow) -> str:
     """CX-4, data type HD: its name, else its universal id, else the partner's own."""
-    return cx.component(4).strip() or cx.component(4, 2).strip() or partner.default_authority
+    named = cx.component(4).strip() or cx.component(4, 2).strip()
+    return partner.our("authority", named) if named else partner.default_authority
 
 
 def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -> PatientData:
@@ -81,7 +82,7 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
         suffix=_said(name.component(4)) if name else None,
         prefix=_said(name.component(5)) if name else None,
         birth_date=day(pid.value(7)) if pid.value(7) else None,
-        sex=_sex(pid.value(8)),
+        sex=_sex(partner.our("sex", pid.value(8))),
         street=_said(address.component(1)),
         city=_said(address.component(3)),
         region=_said(address.component(4)),
@@ -158,12 +159,13 @@ def visit(message: Message, partner: PartnerRow) -> VisitData | None:
     named = visit_number(pv1.field(19), partner) or account
     if named is None:
         return None
-    location = " ".join(part for i in (1, 2, 3) if (part := pv1.value(3, i).strip()))
+    ward = partner.our("location", pv1.value(3).strip())
+    location = " ".join(part for part in (ward, pv1.value(3, 2).strip(), pv1.value(3, 3).strip()) if part)
     return VisitData(
         visit_number=named.visit_number,
         authority=named.authority,
         account_key=account.key if account else None,
-        patient_class=_said(pv1.value(2)),
+        patient_class=_said(partner.our("class", pv1.value(2))),
         location=location or None,
         attending=person(pv1.field(7))[1] or None,
         ambulatory_status=" ".join(code for field in pv1.repetitions(15) if (code := field.component(1).strip())) or None,

@@ -5,7 +5,7 @@ from ris.hl7 import er7
 from ris.hl7.ack import Response
 from ris.hl7.er7 import Segment
 from ris.hl7.inbound.controls import CONTROLS
-from ris.hl7.inbound.orm import order_groups
+from ris.hl7.inbound.orm import control_code, order_groups
 from ris.hl7.inbound.reading import Reading
 from ris.order.model import Order
 
@@ -25,7 +25,7 @@ def order_response(reading: Reading, error: RisError | None) -> Response | None:
             segments += _order(reading, plan.segments, plan.control.done, order)
     else:
         for group in order_groups(reading):
-            code = group[0].value(1).strip().upper() if group[0].name == "ORC" else ""
+            code = control_code(reading, group)
             segments += _order(reading, group, CONTROLS[code].unable if code in CONTROLS else "UA", None)
     return Response(*kind, tuple(segments))
 

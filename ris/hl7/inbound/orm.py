@@ -13,7 +13,6 @@ from ris.order import placer
 from ris.order import service as orders
 from ris.order.model import Order
 from ris.order.status import OrderStatus
-from ris.partner.policy import policy
 from ris.patient import service as patients
 from ris.patient.model import Patient, Visit
 from ris.task import service as task
@@ -31,10 +30,10 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     wanted = reading.visit
     if wanted is not None and not patients.may_have_visit(uow, found, wanted):
         wanted = None
-    is_replaced = any(_control_code(group) == "RO" for group in groups)
+    is_replaced = any(control_code(reading, group) == "RO" for group in groups)
     planned = [_plan(uow, reading, group, found, is_replaced=is_replaced) for group in groups]
     with located("PID", 3):
-        owns = policy(dict(reading.partner.policies), "order_owns_demographics")
+        owns = reading.partner.agreed("order_owns_demographics")
         patient, visit = patients.upsert(uow, data, wanted, owns_demographics=owns)
     if not owns and found is not None:
         patients.note_difference(uow, patient, data)
@@ -52,17 +51,17 @@ def order_groups(reading: Reading) -> list[list[Segment]]:
     for position, group in enumerate(reading.message.groups(("ORC", "OBR"))):
         if group[0].name in ("ORC", "OBR"):
             number, _ = order_numbers(group)
-            found.setdefault((number, _control_code(group)) if number[0] else position, []).extend(group)
+            found.setdefault((number, control_code(reading, group)) if number[0] else position, []).extend(group)
     return list(found.values())
 
 
-def _control_code(group: list[Segment]) -> str:
-    return group[0].value(1).strip().upper() if group[0].name == "ORC" else ""
+def control_code(reading: Reading, group: list[Segment]) -> str:
+    return reading.partner.our("order_control", group[0].value(1).strip()).upper() if group[0].name == "ORC" else ""
 
 
 def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Patient | None, *, is_replaced: bool) -> Planned:
     """Every refusal that can be known is raised here, before anything changes."""
-    head, code = group[0], _control_code(group)
+    head, code = group[0], control_code(reading, group)
     control = CONTROLS.get(code)
     if control is None:
         raise Invalid(f"order control {code} is not taken here", error_code="103", location=head.location(1))
@@ -89,12 +88,12 @@ def _action(reading: Reading, group: list[Segment], asked: Action, known: Order 
         return Action.change if meant in NEEDS_PROCEDURE else meant
     if asked in NEEDS_KNOWN:
         raise NotFound("we know no such order", location=head.location(3 if asked is Action.number else 2))
-    if asked in (Action.change, Action.replace) and policy(dict(reading.partner.policies), "change_of_unknown_order") == "refuse":
+    if asked in (Action.change, Action.replace) and reading.partner.agreed("change_of_unknown_order") == "refuse":
         raise NotFound("we know no such order", location=head.location(2))
     if asked is Action.parent or (is_replaced and asked is Action.replace):
         return Action.parent
     (number, _), _ = order_numbers(group)
-    if not number and policy(dict(reading.partner.policies), "missing_placer_number") == "refuse":
+    if not number and reading.partner.agreed("missing_placer_number") == "refuse":
         raise Missing("the order has no number", location=head.location(2))
     return Action.place
 

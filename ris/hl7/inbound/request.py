@@ -43,6 +43,7 @@ def order_request(reading: Reading, group: list[Segment], patient: Patient, visi
     orc = head if head.name == "ORC" else None
     tq1 = next((s for s in group if s.name == "TQ1"), None)
     number, name = _orderer(orc, first)
+    number = reading.partner.our("provider", number)
     (placer, namespace), _ = order_numbers(group)
     zone = reading.partner.zone
     parts = _parts(group)
@@ -51,12 +52,12 @@ def order_request(reading: Reading, group: list[Segment], patient: Patient, visi
     return OrderRequest(
         patient_id=patient.id,
         site_id=reading.site_id,
-        procedures=tuple(_procedure(reading, part, reads_zds=each_has_zds) for part in parts),
+        procedures=tuple(_procedure(reading, group, part, reads_zds=each_has_zds) for part in parts),
         partner_id=reading.partner.id,
         placer_number=placer,
         placer_namespace=namespace,
         visit_id=visit.id if visit else None,
-        priority=_priority(orc, first, tq1),
+        priority=_priority(reading, orc, first, tq1),
         requested_at=_first(lambda text: fields.moment(text, zone), (tq1, 7, 1), (orc, 7, 4), (first, 27, 4), (first, 36, 1)),
         placed_at=fields.moment(orc.value(9), zone) if orc else None,
         orderer_number=number,
@@ -91,9 +92,12 @@ def _orderer(orc: Segment | None, obr: Segment) -> tuple[str, str]:
     return number, name
 
 
-def _priority(orc: Segment | None, obr: Segment, tq1: Segment | None) -> Priority | None:
+def _priority(reading: Reading, orc: Segment | None, obr: Segment, tq1: Segment | None) -> Priority | None:
     """TQ1-9, ORC-7.6, OBR-27.6, OBR-5; by the first letter, so that `STAT` and `TM5` are read too."""
-    letter = _first(lambda text: text.strip().upper()[:1], (tq1, 9, 1), (orc, 7, 6), (obr, 27, 6), (obr, 5, 1)) or ""
+    letter = (
+        _first(lambda text: reading.partner.our("priority", text.strip()).upper()[:1], (tq1, 9, 1), (orc, 7, 6), (obr, 27, 6), (obr, 5, 1))
+        or ""
+    )
     return Priority(letter) if letter in _PRIORITIES else None
 
 
@@ -111,7 +115,7 @@ def _clinical(group: list[Segment], obr: Segment) -> str:
     return "\n".join(part for part in (obr.field(13).text, *notes) if part)
 
 
-def _procedure(reading: Reading, part: list[Segment], *, reads_zds: bool) -> ProcedureRequest:
+def _procedure(reading: Reading, group: list[Segment], part: list[Segment], *, reads_zds: bool) -> ProcedureRequest:
     obr = part[0]
     code = Coded(obr.value(4).strip(), obr.field(4).component_text(2).strip(), obr.value(4, 3).strip())
     if not code.code:
@@ -123,7 +127,8 @@ def _procedure(reading: Reading, part: list[Segment], *, reads_zds: bool) -> Pro
         code=code,
         procedure_id=reading.procedures.get(code.code),
         laterality=obr.value(15, 5),
-        foreign_accession=obr.value(18) or (ipc.value(1) if ipc else ""),
+        foreign_accession=_accession(reading, group, part) or (ipc.value(1) if ipc else ""),
+        accession_is_ours=reading.partner.agreed("accession_owner") == "partner",
         study_instance_uid=_study_instance_uid(part, ipc, reads_zds=reads_zds),
     )
 
@@ -133,3 +138,11 @@ def _study_instance_uid(part: list[Segment], ipc: Segment | None, *, reads_zds: 
     zds = [s for s in part if s.name == "ZDS"] if reads_zds else []
     uid = (ipc.value(3) if ipc else "") or (zds[0].value(1) if zds else "")
     return uid if _UID.fullmatch(uid) and len(uid) <= 64 else ""
+
+
+def _accession(reading: Reading, group: list[Segment], part: list[Segment]) -> str:
+    """The sender's accession number, where it is agreed that it stands: in the procedure's own segments, else in the order's."""
+    name, _, position = str(reading.partner.agreed("accession_place")).partition("-")
+    field, _, component = position.partition(".")
+    segment = next((s for s in (*part, *group) if s.name == name), None)
+    return segment.value(int(field), int(component or 1)).strip() if segment else ""
