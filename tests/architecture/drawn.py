@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from ris.base.machine import Machine
+from ris.hl7.outbound import DEFAULTS, TELLS, orm_o01, siu_s12, study
 from ris.order.status import PROCEDURE
 from ris.outbox.status import DELIVERY
 from ris.reactions import REACTIONS, Reaction
@@ -64,6 +65,33 @@ def reactions() -> str:
     return "\n".join(lines) + "\n"
 
 
+def messages_out() -> str:
+    lines = [
+        "# HL7 v2 out: which event becomes which message",
+        "",
+        "Drawn from the tables that the builders use: a subscription names an event and one of its messages.",
+        "[What is in them](hl7-out.md).",
+        "",
+        "| event | message | says | told unless chosen otherwise |",
+        "|---|---|---|---|",
+    ]
+    for event in dict.fromkeys(event for events in TELLS.values() for event in events):
+        for message in (name for name, events in TELLS.items() if event in events):
+            usual = "yes" if DEFAULTS.get(event) == message else ""
+            lines.append(f"| `{event}` | `{message}` | {_says(event, message)} | {usual} |")
+    return "\n".join(lines) + "\n"
+
+
+def _says(event: str, message: str) -> str:
+    if message == "orm_o01":
+        return f"ORC-1 `{orm_o01.SAID[event].order_control}`, ORC-5 `{orm_o01.SAID[event].order_status}`".removesuffix(", ORC-5 ``")
+    if message in ("orm_o01_zds", "omi_o23"):
+        return "ORC-1 `{}`, ORC-5 `{}`".format(*study.SAID[event])
+    if message == "siu_s12":
+        return f"{siu_s12.SAID[event].trigger}, SCH-25 `{siu_s12.SAID[event].status}`"
+    return ""
+
+
 def _function(reaction: Reaction) -> str:
     return f"`{reaction.__module__.removeprefix('ris.')}.{reaction.__name__}`"
 
@@ -72,7 +100,12 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-PAGES = {"docs/design/floors.md": floors, "docs/design/states.md": states, "docs/design/reactions.md": reactions}
+PAGES = {
+    "docs/design/floors.md": floors,
+    "docs/design/states.md": states,
+    "docs/design/reactions.md": reactions,
+    "docs/interfaces/hl7-out-events.md": messages_out,
+}
 
 
 def write() -> None:

@@ -16,12 +16,15 @@ ALLOWED = ("Value 99RIS not in table HL70396", "Value U not in table HL70004")
 """Table 0396 allows local names in words; table 0004 is the user's own, and has `unknown` from version 2.4 on."""
 
 
-def raw(ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lambda _: True) -> bytes:
-    """The bytes that tell of the newest such event; raises what the builder refuses with."""
+def raw(ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lambda _: True, *, destination_id: int | None = None) -> bytes:
+    """The bytes that tell of the newest such event, at the only destination or this one; raises what the builder refuses with."""
     with ris.uow() as uow:
         events = uow.session.scalars(sa.select(StoredEvent).where(StoredEvent.name == event_name).order_by(StoredEvent.id.desc()))
         event = next(event for event in events if is_meant(event))
-        delivery = uow.session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id)).one()
+        deliveries = sa.select(Delivery).where(Delivery.event_id == event.id)
+        if destination_id is not None:
+            deliveries = deliveries.where(Delivery.destination_id == destination_id)
+        delivery = uow.session.scalars(deliveries).one()
         destination = uow.session.get_one(Destination, delivery.destination_id)
         (outcome,) = store.build(uow.session, [(delivery, event)], destination, uow.now)
         if isinstance(outcome, Exception):
@@ -31,8 +34,10 @@ def raw(ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lam
         return uow.session.get_one(Message, message_id).raw
 
 
-def built(ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lambda _: True) -> er7.Message:
-    return er7.Message.parse(raw(ris, event_name, is_meant).decode())
+def built(
+    ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lambda _: True, *, destination_id: int | None = None
+) -> er7.Message:
+    return er7.Message.parse(raw(ris, event_name, is_meant, destination_id=destination_id).decode())
 
 
 def findings(message: er7.Message) -> list[str]:

@@ -102,16 +102,16 @@ def send_to(ris: Ris, hospital: Hospital, port: int, **columns: object) -> None:
             setattr(destination, name, value)
 
 
-def add_destination(ris: Ris, name: str, port: int, *events: str, **columns: object) -> int:
-    """Another partner with a destination that is told of everybody's orders."""
+def add_destination(ris: Ris, name: str, port: int, *events: str, message: str = "", **columns: object) -> int:
+    """Another partner with a destination that is told of everybody's orders, in this message or the usual one."""
     with ris.uow() as uow:
         partner = uow.add(Partner(name=name, application=name.upper(), facility="ELSEWHERE", zone="Europe/Berlin", policies={}))
         uow.session.flush()
         destination = uow.add(Destination(partner_id=partner.id, name=name, host="127.0.0.1", port=port, **columns))
         uow.session.flush()
         for event in events:
-            message = "oru_r01" if event == "report.published" else "orm_o01"
-            uow.add(Subscription(destination_id=destination.id, event=event, message=message, own_orders_only=False))
+            usual = "oru_r01" if event == "report.published" else "orm_o01"
+            uow.add(Subscription(destination_id=destination.id, event=event, message=message or usual, own_orders_only=False))
         return destination.id
 
 

@@ -2,15 +2,33 @@
 
 from collections.abc import Callable, Mapping
 
-from ris.hl7.outbound import orm_o01, oru_r01
+from ris.hl7.outbound import adt, dft_p03, omi_o23, orm_o01, orm_o01_zds, oru_r01, siu_s12, study
 from ris.hl7.outbound.header import Built, Job
 
 Builder = Callable[[Job], Built]
 
 BUILDERS: Mapping[str, Builder] = {
+    "adt_a08": adt.update,
+    "adt_a40": adt.merge,
+    "dft_p03": dft_p03.build,
+    "omi_o23": omi_o23.build,
     "orm_o01": orm_o01.build,
+    "orm_o01_zds": orm_o01_zds.build,
     "oru_r01": oru_r01.build,
+    "siu_s12": siu_s12.build,
 }
+
+TELLS: Mapping[str, tuple[str, ...]] = {
+    "adt_a08": ("patient.updated",),
+    "adt_a40": ("patient.merged",),
+    "dft_p03": dft_p03.EVENTS,
+    "omi_o23": tuple(study.SAID),
+    "orm_o01": tuple(orm_o01.SAID),
+    "orm_o01_zds": tuple(study.SAID),
+    "oru_r01": ("report.published",),
+    "siu_s12": tuple(siu_s12.SAID),
+}
+"""The events that each message is made for; a subscription to another one would be parked."""
 
 DEFAULTS: Mapping[str, str] = {
     "order.cancelled": "orm_o01",

@@ -9,7 +9,7 @@ from ris.base.ref import Ref
 from ris.catalog.model import Procedure, Site
 from ris.hl7 import charset, er7
 from ris.hl7.outbound.known import Known
-from ris.hl7.outbound.skeleton import Skeleton, skeleton
+from ris.hl7.outbound.skeleton import VERSIONS, Skeleton, skeleton
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Delivery, StoredEvent
 from ris.outbox.transport import CannotBuild
@@ -50,10 +50,13 @@ class Built:
 class Writer:
     """Collects the segments of one message; refuses a segment or field that its structure does not have."""
 
-    def __init__(self, job: Job, structure: str, version: str) -> None:
+    def __init__(self, job: Job, structure: str, version: str, *, trigger: str = "", site_id: int | None = None) -> None:
+        """`trigger` is MSH-9.2 where the structure is named after another event (table 0354), `site_id` where no order says the site."""
         self.job = job
         self.version = version
         self._structure: Skeleton = skeleton(structure, version)
+        self._trigger = trigger
+        self._site_id = site_id
         self._segments: list[str] = []
 
     def add(self, name: str, fields: Mapping[int, er7.Value]) -> None:
@@ -75,6 +78,7 @@ class Writer:
     def built(self, links: Iterable[Ref]) -> Built:
         """The finished message. Names its character set only where it holds more than ASCII (MSH-18, table 0211)."""
         code, event = self._structure.name.split("_")
+        event = self._trigger or event
         msh = self._msh(f"{code}^{event}")
         text = er7.join((msh, *self._segments))
         return Built(f"{code}^{event}", text, tuple(dict.fromkeys(links)))
@@ -87,7 +91,7 @@ class Writer:
             "MSH",
             {
                 3: APPLICATION,
-                4: _facility(job),
+                4: _facility(job, self._site_id),
                 5: job.partner.application,
                 6: job.partner.facility,
                 7: self.moment(job.now),
@@ -121,11 +125,18 @@ def order_of(job: Job) -> Order:
 def add_patient(writer: Writer, order: Order) -> Patient:
     """PID (HL7 v2.5.1 ch. 3.4.2) and PV1 (ch. 3.4.3): the survivor of a merge, with the identifiers that are its own."""
     patient = survivor(writer.job.known, order.patient_id)
+    add_pid(writer, patient)
+    _add_visit(writer, order)
+    return patient
+
+
+def add_pid(writer: Writer, patient: Patient) -> None:
+    """PID with the identifiers that are the patient's own; those of merged records go to nobody."""
     writer.add(
         "PID",
         {
             1: "1",
-            3: _identifiers(writer.job.known, patient.id),
+            3: identifiers(writer.job.known, patient.id),
             5: er7.components(patient.family, patient.given, patient.middle, patient.suffix, patient.prefix, "", "L"),
             7: f"{patient.birth_date:%Y%m%d}" if patient.birth_date else "",
             8: patient.sex,
@@ -134,8 +145,6 @@ def add_patient(writer: Writer, order: Order) -> Patient:
             30: "Y" if patient.deceased else "",
         },
     )
-    _add_visit(writer, order)
-    return patient
 
 
 def survivor(known: Known, patient_id: int) -> Patient:
@@ -146,7 +155,7 @@ def survivor(known: Known, patient_id: int) -> Patient:
     return patient
 
 
-def _identifiers(known: Known, patient_id: int) -> list[er7.Repetition]:
+def identifiers(known: Known, patient_id: int) -> list[er7.Repetition]:
     """The MRN first, as everywhere; those of merged records go to nobody."""
     rows = known.all(PatientIdentifier, PatientIdentifier.patient_id, patient_id)
     own = sorted((row for row in rows if not row.merged), key=lambda row: row.type != MEDICAL_RECORD)
@@ -165,6 +174,7 @@ def _add_visit(writer: Writer, order: Order) -> None:
             2: visit.patient_class,
             # Stored as one text: ward, room and bed as people say them, which is the description of a PL.
             3: er7.components(*[""] * 8, visit.location),
+            15: visit.ambulatory_status,
             19: er7.components(visit.visit_number, "", "", _visit_authority(visit), "VN"),
         },
     )
@@ -174,9 +184,23 @@ def _visit_authority(visit: Visit) -> str:
     return visit.key.removesuffix(visit.visit_number).rstrip("|")
 
 
-def _facility(job: Job) -> str:
+def _facility(job: Job, site_id: int | None) -> str:
+    """The site that does the order."""
     order = job.known.one(Order, job.event.order_id)
-    return job.known.need(Site, order.site_id).code if order else ""
+    site = job.known.one(Site, order.site_id if order else site_id)
+    return site.code if site else ""
+
+
+def version_of(job: Job) -> str:
+    """The version that the destination is sent. Raises CannotBuild for one that we do not write."""
+    if job.destination.version not in VERSIONS:
+        raise CannotBuild(f"version {job.destination.version} is not one that we write")
+    return job.destination.version
+
+
+def add_event(writer: Writer, trigger: str) -> None:
+    """EVN (HL7 v2.5.1 ch. 3.4.1): what happened, and when."""
+    writer.add("EVN", {1: trigger if writer.version == "2.3.1" else "", 2: writer.moment(writer.job.event.at)})
 
 
 def procedures_of(known: Known, order: Order) -> list[RequestedProcedure]:
@@ -205,7 +229,7 @@ def orderer(order: Order) -> er7.Components:
 
 def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Components:
     """OBR-4: the placer's own code for whoever placed the order, with ours as the alternate; ours alone for others."""
-    ours = _our_code(job.known, procedure)
+    ours = our_code(job.known, procedure)
     if procedure.partner_code and order.partner_id == job.partner.id:
         theirs = (procedure.partner_code, procedure.partner_text, procedure.partner_system)
         return er7.components(*theirs, *ours) if ours[0] != procedure.partner_code else er7.components(*theirs)
@@ -214,10 +238,10 @@ def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Com
 
 def our_service_id(job: Job, procedure: RequestedProcedure) -> er7.Components:
     """OBR-44: what was done, in our own code."""
-    return er7.components(*_our_code(job.known, procedure))
+    return er7.components(*our_code(job.known, procedure))
 
 
-def _our_code(known: Known, procedure: RequestedProcedure) -> tuple[str, str, str]:
+def our_code(known: Known, procedure: RequestedProcedure) -> tuple[str, str, str]:
     ours = known.one(Procedure, procedure.procedure_id)
     if ours is None:
         return (procedure.partner_code, procedure.partner_text, procedure.partner_system)

@@ -11,7 +11,7 @@ from ris.billing.model import Charge
 from ris.catalog.model import Procedure, Room, Site
 from ris.exam.model import PerformedProcedureStep
 from ris.order.model import Order, RequestedProcedure
-from ris.outbox.model import StoredEvent
+from ris.outbox.model import Delivery, StoredEvent
 from ris.patient.model import Patient, PatientIdentifier, Visit
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.scheduling.model import ScheduledProcedureStep
@@ -33,7 +33,9 @@ _LEADS: Mapping[type[Any], tuple[tuple[Column, str], ...]] = {
         (ScheduledProcedureStep.procedure_id, "id"),
         (Charge.procedure_id, "id"),
         (ReportProcedure.procedure_id, "id"),
+        (StoredEvent.procedure_id, "id"),
     ),
+    StoredEvent: ((Delivery.event_id, "id"),),
     Patient: ((PatientIdentifier.patient_id, "id"), (Patient.id, "merged_into_id")),
     ReportVersion: ((ReportProcedure.report_id, "report_id"), (User.id, "signer_id")),
     ReportProcedure: ((RequestedProcedure.id, "procedure_id"),),

@@ -7,7 +7,6 @@ from ris.base.ref import Ref
 from ris.hl7 import er7
 from ris.hl7.outbound import header
 from ris.hl7.outbound.header import Built, Job, Writer
-from ris.hl7.outbound.skeleton import VERSIONS
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.transport import CannotBuild, NothingToTell
 
@@ -30,6 +29,9 @@ SAID = {
 }
 """`order.placed` gives the placer our filler and accession numbers, which an acknowledgement cannot carry."""
 
+ASKED = Said("SN", "")
+"""Instead of that for an order without a placer number: the placer is to give it one."""
+
 _THEIR_OWN = ("order.changed", "order.cancelled")
 
 
@@ -44,18 +46,14 @@ def build(job: Job) -> Built:
     if job.event.name in _THEIR_OWN and job.event.actor_kind == "partner" and job.event.actor_id == job.partner.id:
         raise NothingToTell("the partner asked for it itself")
     order = header.order_of(job)
+    if job.event.name == "order.placed" and not order.placer_number:
+        said = ASKED
     procedures = _about(job, order)
-    writer = Writer(job, "ORM_O01", _version(job))
+    writer = Writer(job, "ORM_O01", header.version_of(job))
     patient = header.add_patient(writer, order)
     for number, procedure in enumerate(procedures, 1):
         _add_order(writer, said, order, number, procedure)
     return writer.built(header.links(patient, order, procedures, Ref(job.event.object_kind, job.event.object_id)))
-
-
-def _version(job: Job) -> str:
-    if job.destination.version not in VERSIONS:
-        raise CannotBuild(f"version {job.destination.version} is not one that we write")
-    return job.destination.version
 
 
 def _about(job: Job, order: Order) -> Sequence[RequestedProcedure]:

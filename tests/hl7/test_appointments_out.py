@@ -1,0 +1,42 @@
+"""What a placer is told of appointments."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ris.bootstrap import Ris
+from ris.hl7.outbound import TELLS
+from ris.scheduling import service as scheduling
+from tests.factories.hospital import Hospital
+from tests.hl7.building import built, findings
+from tests.outbox.outgoing import add_destination, place
+
+NOON = datetime.now(UTC).replace(hour=17, minute=0, second=0, microsecond=0) + timedelta(days=2)
+
+
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
+def test_booking_moving_and_cancelling_each_have_their_trigger_and_say_what_was_true_then(
+    ris: Ris, hospital: Hospital, version: str
+) -> None:
+    there = add_destination(ris, "placer", 1, *TELLS["siu_s12"], message="siu_s12", version=version)
+    placed = place(ris, hospital, "P7")
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        room = hospital.rooms["CT1"]
+        step = scheduling.book(uow, procedure_id=placed.procedure_ids[0], room_id=room, starts_at=NOON)
+        uow.session.flush()
+        scheduling.move(uow, step_id=step.id, room_id=room, starts_at=NOON + timedelta(hours=2), minutes=45)
+        uow.session.flush()
+        scheduling.cancel(uow, step_id=step.id, reason="felt unwell")
+        step_id = step.id
+    messages = [built(ris, event, destination_id=there) for event in TELLS["siu_s12"]]
+    assert [findings(message) for message in messages] == [[], [], []]
+    assert [message.first("MSH").field(9).raw for message in messages] == [f"SIU^{t}^SIU_S12" for t in ("S12", "S13", "S15")]
+    assert [message.value("SCH", 25) for message in messages] == ["Booked", "Booked", "Cancelled"]
+    assert [message.value("SCH", 6, 2) for message in messages] == ["", "", "felt unwell"]
+    assert {message.value("SCH", 2) for message in messages} == {f"{step_id:X}"}
+    begins = [datetime.strptime(message.value("SCH", 11, 4), "%Y%m%d%H%M%S%z") for message in messages]
+    assert begins == [NOON, NOON + timedelta(hours=2), NOON + timedelta(hours=2)]
+    assert [message.value("AIS", 7) for message in messages] == ["30", "45", "45"]
+    assert messages[0].value("SCH", 16, 2) == "Test Front_desk"
+    assert (messages[0].value("AIS", 3), messages[0].value("AIL", 3, 2)) == ("CTCHESTC", "CT1")
+    assert messages[0].value("SCH", 26) == ("P7" if version == "2.5.1" else "")
