@@ -10,7 +10,7 @@ LOCKED := .venv/.locked
 PROJECT := .venv/.project
 COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --generate-hashes --python-version 3.11
 
-.PHONY: help setup run test check fix bench faults corpus migrate migration docs pictures lock clean system-packages
+.PHONY: help setup run test check fix bench faults corpus fuzz migrate migration docs pictures lock clean system-packages
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,10 @@ faults: setup system-packages  ## Kill, cut and fill what the program stands on
 corpus: setup system-packages  ## Send the messages that others wrote through the listener
 	$(BIN)/pytest -m corpus -s
 
+fuzz: setup  ## Look for bytes that break the framer and the reader, two minutes long (Linux on x86-64)
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz
+
 migrate: setup  ## Bring the database to the newest schema
 	$(BIN)/python manage.py db upgrade
 
@@ -60,6 +64,7 @@ pictures: setup system-packages  ## Take the pictures of the README anew
 lock: setup  ## Resolve all versions anew and write the lock files
 	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group node -o requirements-node.lock
+	$(COMPILE) --upgrade --group fuzz -o requirements-fuzz.lock
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:  ## Remove what set-up and tests made; databases stay

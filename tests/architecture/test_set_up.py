@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LOCK_FILES = ["requirements.lock", "requirements-node.lock", "package-lock.json"]
+LOCK_FILES = ["requirements.lock", "requirements-node.lock", "requirements-fuzz.lock", "package-lock.json"]
 
 
 def assets() -> dict:

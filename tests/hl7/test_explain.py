@@ -42,6 +42,7 @@ def test_each_part_has_its_place_and_the_name_that_the_standard_gives_it() -> No
 
 def test_names_are_those_of_the_version_of_the_message() -> None:
     assert lines(message(msh("ADT^A04", version="2.3"), pid()))["PID-8"].name == "Sex"
+    assert lines(message(msh("ADT^A04", version="2.8"), "EVN|A04|20261124"))["EVN-2"].name == "Recorded date/time"
     assert view(parsed(message(msh("ADT^A04", version="9"), pid()))).version == tables.NEWEST_WITH_ALL
 
 
@@ -98,6 +99,10 @@ def test_the_standard_has_nothing_against_a_good_message() -> None:
         (adt("A04", pid(sex="x" * 21), pv1()), ("PID-8", "Administrative sex: 21 characters, data type IS has at most 20")),
         (adt("A04", pid(), pv1() + "|" * 50 + "x"), ("PV1-69", "2.5.1 has no field beyond PV1-52")),
         (adt("A04", pid("M1^^^HOSP&1&ISO&x^MR"), pv1()), ("PID-3.4", "HD has 3 parts, not 4")),
+        (
+            message(msh("ADT^A04", version="2.8"), "EVN|A04|20261124", pid(), pv1()),
+            ("EVN-1", "A value of earlier versions is withdrawn in 2.8"),
+        ),
         (message(msh("QQQ^Z01"), pid()), ("MSH-9", "the standard has no structure for this type of message")),
         (message(msh("ADT^A04", version="2.7"), pid(), pv1(), "EVN|A04|20261124"), ("EVN", "is required and missing")),
     ],

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ class Value:
     parts: tuple["Value", ...] = ()
 
 
+WITHDRAWN = Value("A value of earlier versions", "", "", 0, 0)
+"""What stands at a place that a version does not use any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A segment or a group of a structure."""
@@ -77,13 +82,13 @@ def version_of(text: str) -> str:
 def fields(version: str, segment: str) -> tuple[Value, ...] | None:
     """The fields of a segment from 1 on; None for a segment that the version does not have."""
     known = hl7apy.load_library(version).SEGMENTS.get(segment)
-    return tuple(_value(field, segment) for field in known[1]) if known else None
+    return _in_place(known[1], segment) if known else None
 
 
 @functools.lru_cache(maxsize=512)
 def components(version: str, datatype: str) -> tuple[Value, ...]:
     """What a data type is made of; nothing for one that is not made of parts, or is not known."""
-    return tuple(_value(part) for part in hl7apy.load_library(version).DATATYPES_STRUCTS.get(datatype, ()))
+    return _in_place(hl7apy.load_library(version).DATATYPES_STRUCTS.get(datatype, ()))
 
 
 @functools.lru_cache(maxsize=256)
@@ -102,10 +107,16 @@ def values(version: str, table: str) -> frozenset[str]:
     return frozenset(known[1]) if known else frozenset()
 
 
+def _in_place(rows: Sequence[Any], segment: str = "") -> tuple[Value, ...]:
+    """Each at the place that its name gives it: the tables leave out what a version has withdrawn."""
+    known = {int(row[0].rpartition("_")[2]): _value(row, segment) for row in rows}
+    return tuple(known.get(number, WITHDRAWN) for number in range(1, max(known, default=0) + 1))
+
+
 def _value(row: Any, segment: str = "") -> Value:
     name, reference, (least, most) = row[0], row[1], row[2]
     kind, children, datatype, title, table = reference[:5]
-    parts = tuple(_value(child) for child in children) if kind == "sequence" else ()
+    parts = _in_place(children) if kind == "sequence" else ()
     return Value(_words((title or name).removesuffix(f"_{segment}")), datatype or "", (table or "").removeprefix("HL7"), least, most, parts)
 
 
