@@ -81,6 +81,7 @@ def test_a_refused_message_is_corrected_and_replayed_by_key(house: House, page: 
     problems = page_problems(page)
     log_in(page, house.address, "integration", "/interfaces/messages?state=open")
     page.get_by_role("link", name="ORM-2").click()
+    page.wait_for_url("**/interfaces/messages/*")  # loaded, so that its scripts hear the key
     page.keyboard.press("Alt+f")
     text = page.get_by_label("The message, one segment a line")
     text.fill(text.input_value().replace("PID|1||||", "PID|1||M1||"))
