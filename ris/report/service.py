@@ -221,8 +221,8 @@ def _publish(uow: UnitOfWork, version: ReportVersion) -> None:
     uow.touch()
     version.published_at = uow.now
     report = uow.session.get_one(Report, version.report_id)
-    uow.emit(_event(uow, "report.published", report, version_id=version.id, number=version.number, kind=version.kind,
-                    obr_25=status.OBR_25[version.kind], signer_id=version.signer_id))  # fmt: skip
+    facts = {"version_id": version.id, "number": version.number, "kind": version.kind, "signer_id": version.signer_id}
+    uow.emit(_event(uow, "report.published", report, **facts))
 
 
 def _mark_read(uow: UnitOfWork, report: Report) -> None:

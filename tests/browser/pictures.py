@@ -134,7 +134,7 @@ def _take(browser: Browser, hospital: House) -> None:
     page.keyboard.press("F3")
     _keep(page, "report")
     page = _person(browser, hospital, "interfaces", f"/exams/{hospital.procedure_id}")
-    page.set_viewport_size({"width": 1140, "height": 600})
+    page.set_viewport_size({"width": 1140, "height": 520})
     page.locator("tbody tr").last.scroll_into_view_if_needed()
     _keep(page, "trail")
     page.goto(f"{hospital.address}/interfaces")

@@ -151,6 +151,18 @@ def test_a_room_that_cannot_do_the_exam_refuses_and_the_appointment_jumps_back(b
         assert problems == []
 
 
+def test_the_rooms_are_reached_by_key_without_every_waiting_order(browser: Browser, desk: Desk) -> None:
+    with context_of(browser) as context:
+        page = context.new_page()
+        open_day(page, desk)
+        link = page.get_by_role("link", name="Past the waiting orders, to the rooms")
+        link.focus()
+        expect(link).to_be_in_viewport()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        expect(page.locator(".rooms .ec-event").first).to_be_focused()
+
+
 def test_a_taken_slot_is_refused_with_who_has_it(browser: Browser, desk: Desk) -> None:
     with context_of(browser) as context:
         page = context.new_page()
