@@ -46,7 +46,7 @@ def test_a_held_charge_is_told_when_a_person_releases_it(ris: Ris, hospital: Hos
     do_exam(ris, hospital, place(ris, hospital))
     with ris.uow(hospital.actor("billing")) as uow:
         charge_id = uow.session.scalar(sa.select(Charge.id))
-        billing.release(uow, charge_id=charge_id, code="71260", amount=9_905)
+        billing.release(uow, charge_id=charge_id, code="71260", amount=9_905, reason="priced by hand")
     with pytest.raises(NothingToTell):
         built(ris, "charge.captured", destination_id=there)
     message = built(ris, "charge.released", destination_id=there)

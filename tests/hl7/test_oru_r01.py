@@ -78,6 +78,49 @@ def test_preliminary_final_and_addendum_each_say_so_and_carry_their_own_text(ris
     assert all(len(m.value("MSH", 10)) <= 20 for m in (preliminary, final, addendum))
 
 
+def test_lines_go_under_the_code_of_their_section_and_are_the_report_when_put_together(ris: Ris, hospital: Hospital) -> None:
+    there = add_destination(ris, "reader", 1, "report.published", message="oru_r01_sections")
+    placed = place(ris, hospital)
+    do_exam(ris, hospital, placed)
+    text = "Dear colleague,\n\nClinical history: cough.\nFINDINGS:\nNo embolus | none.\nNote: motion.\n\nImpression:\nNormal."
+    sign(ris, hospital, placed, text)
+    sign(ris, hospital, placed, "Compared with 2019.", kind="addendum")
+    first, second = (
+        building.built(ris, "report.published", lambda event, kind=kind: event.facts["kind"] == kind, destination_id=there)
+        for kind in ("final", "addendum")
+    )
+    assert findings(first) == findings(second) == []
+    assert "\n".join(lines(first)) == text
+    codes = [obx.value(3) for obx in first.all("OBX") if obx.value(2) == "TX"]
+    assert codes == ["18748-4"] * 2 + ["55752-0"] + ["59776-5"] * 4 + ["19005-8"] * 2
+    assert [obx.value(1) for obx in first.all("OBX")] == [str(number) for number in range(1, 11)]
+    assert second.all("OBX")[1].value(3) == "55107-7"
+
+
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
+def test_a_document_takes_the_place_of_the_one_before(ris: Ris, hospital: Hospital, version: str) -> None:
+    there = add_destination(ris, "documents", 1, "report.published", message="mdm_t02", version=version)
+    placed = place(ris, hospital, "P7")
+    do_exam(ris, hospital, placed)
+    ids = [
+        sign(ris, hospital, placed, "Seems normal.", kind="preliminary", role="technologist"),
+        sign(ris, hospital, placed, "Normal.\nNo embolus."),
+        sign(ris, hospital, placed, "Compared with 2019.", kind="addendum"),
+    ]
+    documents = [
+        building.built(ris, "report.published", lambda event, one=one: event.facts["version_id"] == one, destination_id=there)
+        for one in ids
+    ]
+    assert [findings(document) for document in documents] == [[], [], []]
+    assert [d.first("MSH").field(9).raw for d in documents] == ["MDM^T02^MDM_T02", "MDM^T10^MDM_T02", "MDM^T10^MDM_T02"]
+    assert [(d.value("TXA", 12), d.value("TXA", 13)) for d in documents] == [
+        (str(ids[0]), ""), (str(ids[1]), str(ids[0])), (str(ids[2]), str(ids[1])),
+    ]  # fmt: skip
+    assert [d.value("TXA", 17) for d in documents] == ["PA", "LA", "LA"]
+    assert (documents[1].value("TXA", 14), documents[1].value("TXA", 9, 2)) == ("P7", "Radiologist")
+    assert [obx.value(5) for obx in documents[1].all("OBX")] == ["Normal.", "No embolus."]
+
+
 def test_a_report_on_two_exams_has_a_group_with_the_whole_text_for_each(ris: Ris, hospital: Hospital) -> None:
     placed = place(ris, hospital, codes=("CTCHESTC", "CTHEAD"))
     do_exam(ris, hospital, placed)

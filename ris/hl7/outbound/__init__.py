@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ris.hl7.outbound import adt, dft_p03, omi_o23, orm_o01, orm_o01_zds, oru_r01, siu_s12, study
+from ris.hl7.outbound import adt, dft_p03, mdm_t02, omi_o23, orm_o01, orm_o01_zds, oru_r01, siu_s12, study
 from ris.hl7.outbound.header import Built, Job
 
 Builder = Callable[[Job], Built]
@@ -11,10 +11,12 @@ BUILDERS: Mapping[str, Builder] = {
     "adt_a08": adt.update,
     "adt_a40": adt.merge,
     "dft_p03": dft_p03.build,
+    "mdm_t02": mdm_t02.build,
     "omi_o23": omi_o23.build,
     "orm_o01": orm_o01.build,
     "orm_o01_zds": orm_o01_zds.build,
     "oru_r01": oru_r01.build,
+    "oru_r01_sections": oru_r01.build_sections,
     "siu_s12": siu_s12.build,
 }
 
@@ -22,10 +24,12 @@ TELLS: Mapping[str, tuple[str, ...]] = {
     "adt_a08": ("patient.updated",),
     "adt_a40": ("patient.merged",),
     "dft_p03": dft_p03.EVENTS,
+    "mdm_t02": ("report.published",),
     "omi_o23": tuple(study.SAID),
     "orm_o01": tuple(orm_o01.SAID),
     "orm_o01_zds": tuple(study.SAID),
     "oru_r01": ("report.published",),
+    "oru_r01_sections": ("report.published",),
     "siu_s12": tuple(siu_s12.SAID),
 }
 """The events that each message is made for; a subscription to another one would be parked."""

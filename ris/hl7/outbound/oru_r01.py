@@ -1,6 +1,9 @@
 """ORU^R01: a published report version, preliminary, final or addendum (IHE RAD TF-2 RAD-28 and RAD-128; HL7 v2.5.1 ch. 7.3.1)."""
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from ris.base.ref import Ref
 from ris.exam.model import PerformedProcedureStep, PerformedStatus
@@ -17,9 +20,28 @@ VERSION = "2.5.1"
 STUDY = er7.components("113014", "DICOM Study", "DCM")
 TEXT = er7.components("18748-4", "Diagnostic imaging study", "LN")
 
+SECTIONS: Mapping[str, er7.Components] = {
+    **dict.fromkeys(
+        ("CLINICAL INFORMATION", "CLINICAL HISTORY", "HISTORY", "INDICATION"), er7.components("55752-0", "Clinical information", "LN")
+    ),
+    **dict.fromkeys(("TECHNIQUE", "PROCEDURE"), er7.components("55111-9", "Current imaging procedure descriptions", "LN")),
+    "COMPARISON": er7.components("18834-2", "Radiology Comparison study", "LN"),
+    "FINDINGS": er7.components("59776-5", "Procedure findings", "LN"),
+    **dict.fromkeys(("IMPRESSION", "CONCLUSION"), er7.components("19005-8", "Radiology Imaging study [Impression]", "LN")),
+    "ADDENDUM": er7.components("55107-7", "Addendum Document", "LN"),
+}
+"""What the lines below a heading of a report are (OBX-3; LOINC, as in PS3.20 section 9)."""
+_HEADING = re.compile(r"\s*(ADDENDUM\b|[A-Z][A-Z ]*[A-Z](?=\s*:))")
+
+
+Part = tuple[er7.Components, list[str]]
+"""A code for OBX-3, and the lines under it."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Reported:
+class Reported:
+    """A published version of a report, and whose order it is about."""
+
     order: Order
     version: ReportVersion
     signer: User | None
@@ -28,43 +50,79 @@ class _Reported:
     def status(self) -> str:
         return OBR_25[self.version.kind]
 
+    @property
+    def signed_by(self) -> tuple[str, str, str]:
+        """Number, family and given name of whoever signed; the name as printed then, where it is another one now."""
+        user, printed = self.signer, self.version.signer_name
+        if user is None or user.name != printed:
+            return (user.practitioner_number if user else "", printed, "")
+        return (user.practitioner_number, user.family, user.given)
+
 
 def build(job: Job) -> Built:
     """One group for each exam that the report covers, each with the whole text. Raises CannotBuild."""
-    reported = _reported(job)
-    procedures = _covered(job, reported.version)
+    return _build(job, lambda lines: [(TEXT, lines)])
+
+
+def build_sections(job: Job) -> Built:
+    """The same, with every line under the code of its section. Raises CannotBuild."""
+    return _build(job, _sections)
+
+
+def _build(job: Job, cut: Callable[[list[str]], list[Part]]) -> Built:
+    reported = reported_by(job)
+    procedures = covered(job, reported.version)
     writer = Writer(job, "ORU_R01", VERSION)
     patient = header.add_patient(writer, reported.order)
     for number, procedure in enumerate(procedures, 1):
         _add_result(writer, reported, number, procedure)
+        _add_text(writer, reported, cut(lines(reported.version.text)))
     version = reported.version
     return writer.built(
         header.links(patient, reported.order, procedures, Ref("report", version.report_id), Ref("report_version", version.id))
     )
 
 
-def _reported(job: Job) -> _Reported:
+def reported_by(job: Job) -> Reported:
     """The version that the event names, whatever was signed since."""
     version = job.known.one(ReportVersion, job.event.facts.get("version_id"))
     if version is None:
         raise CannotBuild(f"{job.event.name} names no report version")
-    return _Reported(header.order_of(job), version, job.known.one(User, version.signer_id))
+    return Reported(header.order_of(job), version, job.known.one(User, version.signer_id))
 
 
-def _covered(job: Job, version: ReportVersion) -> list[RequestedProcedure]:
-    covered = job.known.all(ReportProcedure, ReportProcedure.report_id, version.report_id)
-    return sorted((job.known.need(RequestedProcedure, each.procedure_id) for each in covered), key=lambda procedure: procedure.sequence)
+def covered(job: Job, version: ReportVersion) -> list[RequestedProcedure]:
+    rows = job.known.all(ReportProcedure, ReportProcedure.report_id, version.report_id)
+    return sorted((job.known.need(RequestedProcedure, each.procedure_id) for each in rows), key=lambda procedure: procedure.sequence)
 
 
-def _add_result(writer: Writer, reported: _Reported, number: int, procedure: RequestedProcedure) -> None:
+def _add_result(writer: Writer, reported: Reported, number: int, procedure: RequestedProcedure) -> None:
     order = reported.order
     writer.add("ORC", {1: "SC", 2: header.placer_number(order), 3: header.filler_number(order), 5: "CM"})
     writer.add("OBR", {1: str(number), **_request(writer, order, procedure), **_reading(writer, reported, procedure)})
     writer.add("TQ1", {1: "1", 7: writer.moment(order.requested_at), 9: order.priority})
     writer.add("OBX", {1: "1", 2: "ST", 3: STUDY, 5: procedure.study_instance_uid, 11: "O"})
-    lines = enumerate(_lines(reported.version.text), 1)
-    text: dict[int, er7.Value] = {2: "TX", 3: TEXT, 11: reported.status}
-    writer.add_alike("OBX", text, (1, 4, 5), ((str(number + 1), str(number), line) for number, line in lines))
+
+
+def _add_text(writer: Writer, reported: Reported, parts: list[Part]) -> None:
+    """One OBX a line, whatever section it is in: put together again they are the report."""
+    numbers = count(1)
+    for code, part in parts:
+        rows = ((str(number + 1), str(number), line) for line in part for number in (next(numbers),))
+        writer.add_alike("OBX", {2: "TX", 3: code, 11: reported.status}, (1, 4, 5), rows)
+
+
+def _sections(text: list[str]) -> list[Part]:
+    """Consecutive lines of one section; what stands above the first heading that we know is plain text."""
+    parts: list[Part] = []
+    code = TEXT
+    for line in text:
+        heading = _HEADING.match(line.upper())
+        code = SECTIONS.get(heading[1], code) if heading else code
+        if not parts or parts[-1][0] is not code:
+            parts.append((code, []))
+        parts[-1][1].append(line)
+    return parts
 
 
 def _request(writer: Writer, order: Order, procedure: RequestedProcedure) -> dict[int, er7.Value]:
@@ -83,37 +141,25 @@ def _request(writer: Writer, order: Order, procedure: RequestedProcedure) -> dic
     }
 
 
-def _reading(writer: Writer, reported: _Reported, procedure: RequestedProcedure) -> dict[int, er7.Value]:
+def _reading(writer: Writer, reported: Reported, procedure: RequestedProcedure) -> dict[int, er7.Value]:
     """OBR as far as it says what came of it: whoever signs a preliminary report is an assistant (OBR-33), else the principal (OBR-32)."""
     version = reported.version
     interpreter = 33 if version.kind is VersionKind.preliminary else 32
     return {
         22: writer.moment(version.signed_at),
         25: reported.status,
-        interpreter: _reader(reported),
+        interpreter: er7.components(er7.subcomponents(*reported.signed_by)),
         34: _technologist(writer.job, procedure),
     }
-
-
-def _reader(reported: _Reported) -> er7.Components:
-    """NDL: number and name, as printed at the moment of signing."""
-    user, printed = reported.signer, reported.version.signer_name
-    if user is None or user.name != printed:
-        return er7.components(er7.subcomponents(user.practitioner_number if user else "", printed))
-    return _person(user)
 
 
 def _technologist(job: Job, procedure: RequestedProcedure) -> er7.Components | None:
     steps = job.known.all(PerformedProcedureStep, PerformedProcedureStep.procedure_id, procedure.id)
     done = [step for step in steps if step.status is PerformedStatus.completed]
     user = job.known.one(User, done[-1].technologist_id) if done else None
-    return _person(user) if user else None
+    return er7.components(er7.subcomponents(user.practitioner_number, user.family, user.given)) if user else None
 
 
-def _person(user: User) -> er7.Components:
-    return er7.components(er7.subcomponents(user.practitioner_number, user.family, user.given))
-
-
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
     """The report as its lines, one OBX each; an empty line stays an empty one."""
     return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n").split("\n")
