@@ -17,11 +17,10 @@ from ris.base.errors import RisError
 from ris.hl7.charset import decode
 from ris.hl7.er7 import Message, Segment
 from ris.hl7.explain import tables
-from ris.processes.database import ROOT
+from tests.corpus.house import FOLDER
 
 pytestmark = [pytest.mark.corpus, pytest.mark.timeout(300)]
 
-FOLDER = ROOT.parent / "shared/corpus"
 Explanation = str
 UNREAD = 42
 """Files that hold no message: batches, which begin with FHS or BHS, and UTF-16, which MLLP cannot carry."""
