@@ -147,6 +147,13 @@ def parked(ris: Ris, hospital: Hospital) -> int:
     return delivery_id
 
 
+def test_the_task_and_the_exam_lead_to_the_delivery(ris: Ris, analyst: Visitor, parked: int) -> None:
+    assert f"/interfaces/deliveries/{parked}" in analyst.get("/tasks").text
+    with ris.read() as session:
+        procedure_id, accession = session.execute(sa.text("SELECT id, accession_number FROM requested_procedure")).one()
+    assert f"/interfaces/deliveries?number={accession}" in analyst.get(f"/exams/{procedure_id}").text
+
+
 def test_a_parked_message_is_corrected_compared_and_sent_under_a_new_control_id(ris: Ris, analyst: Visitor, parked: int) -> None:
     address = f"/interfaces/deliveries/{parked}/correct"
     text = re.findall(r"<textarea[^>]*>(.*?)</textarea>", analyst.get(address).text, re.DOTALL)[0].replace("&amp;", "&")
