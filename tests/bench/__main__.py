@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from ris.processes.database import upgrade
 from ris.settings import Data, Database, Reports, Settings
-from tests.bench import sender
+from tests.bench import pages, sender
 from tests.bench.load import LoadResult, drive, make_order
 from tests.factories.hospital import build_hospital
 from tests.postgres import PostgresServer
@@ -35,11 +35,15 @@ def main() -> None:
         try:
             postgres.create_database("bench")
             rates["RIS on PostgreSQL"] = _measure_ris(work, postgres.url("bench"))
-            senders = {name: sender.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _second(postgres)))}
+            senders = {
+                name: sender.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _another(postgres, "sender")))
+            }
+            opened = {name: pages.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _another(postgres, "pages")))}
         finally:
             postgres.stop()
     _print(rates)
     sender.report(senders)
+    pages.report(opened)
 
 
 def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, LoadResult]:
@@ -58,9 +62,9 @@ def _ris(work: Path, url: str) -> Ris:
     return ris
 
 
-def _second(postgres: PostgresServer) -> str:
-    postgres.create_database("bench_sender")
-    return postgres.url("bench_sender")
+def _another(postgres: PostgresServer, name: str) -> str:
+    postgres.create_database(f"bench_{name}")
+    return postgres.url(f"bench_{name}")
 
 
 def _measure_ris(work: Path, url: str) -> dict[int, LoadResult]:
