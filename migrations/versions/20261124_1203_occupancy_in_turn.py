@@ -1,7 +1,8 @@
 """Who takes a resource on PostgreSQL waits for its turn
 
 Two transactions that insert overlapping rows at once each wait for the other, so that the exclusion constraint alone
-ends a rush on one slot in deadlocks, each a second long; the loser then hears that the database is away.
+ends a rush on one slot in deadlocks, each a second long; the loser then hears that the database is away. The key is that of
+UnitOfWork.lock.
 """
 
 from alembic import op

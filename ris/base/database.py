@@ -5,8 +5,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ris.base.session import RowSession
+from ris.base.turnstile import Turnstile
+
+WAIT_S = 10
+"""How long a writer waits for the one before it, until the database is said to be away."""
+TURN = "turn"
 
 
 def make_engine(url: str, key: str | None = None, *, pool_size: int = 10) -> sa.Engine:
@@ -19,14 +25,15 @@ def make_engine(url: str, key: str | None = None, *, pool_size: int = 10) -> sa.
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=20,
-        connect_args={"options": "-c timezone=UTC -c lock_timeout=10s", "connect_timeout": 10},
+        connect_args={"options": f"-c timezone=UTC -c lock_timeout={WAIT_S}s", "connect_timeout": 10},
     )
 
 
 def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
     import sqlcipher3  # noqa: PLC0415 (a PostgreSQL site need not load it)
 
-    engine = sa.create_engine(url, module=sqlcipher3, connect_args={"timeout": 10, "check_same_thread": False})
+    engine = sa.create_engine(url, module=sqlcipher3, connect_args={"timeout": WAIT_S, "check_same_thread": False})
+    writers = Turnstile()
 
     @event.listens_for(engine, "connect")
     def on_connect(dbapi: Any, _record: object) -> None:
@@ -34,7 +41,7 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
         cursor = dbapi.cursor()
         if key:
             cursor.execute(f"PRAGMA key = \"x'{bytes.fromhex(key).hex()}'\"")
-        for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+        for pragma in (f"busy_timeout={WAIT_S * 1000}", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
             cursor.execute(f"PRAGMA {pragma}")
         # The switch does not wait for other openers, so it is made only once in the life of the file.
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
@@ -43,9 +50,19 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def on_begin(conn: sa.Connection) -> None:
-        readonly = conn.get_execution_options().get("read_only", False)
+        if conn.get_execution_options().get("read_only", False):
+            conn.exec_driver_sql("BEGIN")
+            return
+        info = conn.connection.record_info
+        if info is not None and TURN not in info and writers.enter(WAIT_S):
+            info[TURN] = True
         # A deferred BEGIN that writes later is refused when another writer came first; IMMEDIATE waits its turn.
-        conn.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(_dbapi: Any, record: ConnectionPoolEntry) -> None:
+        if (record.record_info or {}).pop(TURN, False):
+            writers.leave()
 
     return engine
 

@@ -5,7 +5,6 @@ composition root hung here: reactions (which may call services and so emit more)
 """
 
 import functools
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -163,13 +162,11 @@ class UnitOfWork:
     def lock(self, *keys: str) -> None:
         """Waits until nobody else works on these patients, orders or messages; to be taken before anything is read.
 
-        PostgreSQL: transaction-level advisory locks in sorted order, so that two groups cannot wait for each other.
-        SQLite has one writer at a time already.
+        PostgreSQL: transaction-level advisory locks in sorted order, so that two who take theirs at once cannot wait for
+        each other. SQLite has one writer at a time already.
         """
-        if not is_postgresql(self.session) or not keys:
-            return
-        hashes = sorted({int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest(), "big", signed=True) for k in keys})
-        self.session.execute(sa.text("SELECT pg_advisory_xact_lock(k) FROM unnest(CAST(:keys AS bigint[])) AS k"), {"keys": hashes})
+        if is_postgresql(self.session) and keys:
+            _LOCK.rows(self.session.connection(), keys=keys)
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -222,6 +219,16 @@ class UnitOfWork:
             raise
         finally:
             self.session.close()
+
+
+_LOCK = Prepared(
+    sa.text(
+        "SELECT pg_advisory_xact_lock(key) FROM "
+        "(SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(CAST(:keys AS text[])) AS name ORDER BY key) AS sorted"
+    )
+    .bindparams(sa.bindparam("keys", type_=sa.ARRAY(sa.Text)))
+    .columns(sa.column("pg_advisory_xact_lock", sa.Text))
+)
 
 
 @functools.cache

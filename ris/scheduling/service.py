@@ -35,6 +35,7 @@ def book(uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetim
         status=StepStatus.booked, booked_by=uow.actor.name, booked_at=uow.now,
     )  # fmt: skip
     uow.add(step)
+    _take_turn(uow, step, *_wanted(step, procedure))
     _occupy(uow, step, procedure)
     uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **_when(step)))
     return step
@@ -53,8 +54,9 @@ def move(
     _check_room(uow, procedure, room_id, starts_at, starts_at + length)
     before = _when(step)
     uow.touch()
-    _free(uow, step)
     step.room_id, step.starts_at, step.ends_at = room_id, starts_at, starts_at + length
+    _take_turn(uow, step, *_wanted(step, procedure))
+    _free(uow, step)
     _occupy(uow, step, procedure)
     uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=before))
     return step
@@ -141,7 +143,9 @@ def return_patient(uow: UnitOfWork, event: Event) -> None:
 
 
 def _give(uow: UnitOfWork, occupancy_ids: list[int], patient_id: int) -> None:
-    for row in uow.session.scalars(sa.select(Occupancy).where(Occupancy.id.in_(occupancy_ids)).order_by(Occupancy.starts_at)):
+    rows = uow.session.scalars(sa.select(Occupancy).where(Occupancy.id.in_(occupancy_ids)).order_by(Occupancy.starts_at)).all()
+    uow.lock(f"patient:{patient_id}", *(row.resource for row in rows))
+    for row in rows:
         uow.touch()
         lane = _free_lane(uow, f"patient:{patient_id}", row.starts_at, row.ends_at)
         row.patient_id, row.resource, row.lane = patient_id, f"patient:{patient_id}", lane
@@ -198,9 +202,19 @@ def _check_room(uow: UnitOfWork, procedure: RequestedProcedure, room_id: int, st
     raise Invalid(f"{room.name} is closed then: {closure.reason}" if closure else f"{room.name} is not open then")
 
 
+def _wanted(step: ScheduledProcedureStep, procedure: RequestedProcedure) -> dict[str, int | None]:
+    """The resources of an appointment: its room, and its patient with the patient's key."""
+    return {f"room:{step.room_id}": None, f"patient:{procedure.order.patient_id}": procedure.order.patient_id}
+
+
+def _take_turn(uow: UnitOfWork, step: ScheduledProcedureStep, *resources: str) -> None:
+    """Waits for all who work on what the appointment has and on what it is to have; all at once, so that none waits in a circle."""
+    uow.lock(*uow.session.scalars(sa.select(Occupancy.resource).where(Occupancy.step_id == step.id)), *resources)
+
+
 def _occupy(uow: UnitOfWork, step: ScheduledProcedureStep, procedure: RequestedProcedure) -> None:
     """Takes room and patient for the span. The constraint decides, not a look before: only one of two at once gets it."""
-    taken = [(f"room:{step.room_id}", None), (f"patient:{procedure.order.patient_id}", procedure.order.patient_id)]
+    taken = _wanted(step, procedure)
     try:
         with uow.session.begin_nested():
             uow.session.add_all(
@@ -213,13 +227,13 @@ def _occupy(uow: UnitOfWork, step: ScheduledProcedureStep, procedure: RequestedP
                     step_id=step.id,
                     patient_id=patient,
                 )
-                for resource, patient in taken
+                for resource, patient in taken.items()
             )
             uow.session.flush()
     except (IntegrityError, DBAPIError) as error:
         if not _is_overlap(error):
             raise
-        raise Conflict(_who_has_it(uow, [resource for resource, _ in taken], step)) from error
+        raise Conflict(_who_has_it(uow, list(taken), step)) from error
 
 
 def _is_overlap(error: DBAPIError) -> bool:
@@ -252,6 +266,7 @@ def _free(uow: UnitOfWork, step: ScheduledProcedureStep) -> None:
 def _end(uow: UnitOfWork, step: ScheduledProcedureStep, reason: str) -> None:
     advance(uow, step, "cancel")
     step.cancel_reason = reason
+    _take_turn(uow, step)
     _free(uow, step)
 
 

@@ -52,9 +52,9 @@ def simulate(
     seed = int(time()) if seed is None else seed
     chosen = [code.strip() for code in codes.split(",") if code.strip()]
     ehr = Ehr(host, port, receiver, account, rate, seed, patients=patients, codes=chosen, say=say)
-    with _listening(receiver):
+    with _stopping(ehr.stop), _listening(receiver):
         say(f"EHR with seed {seed}: orders to {host}:{port}, results on port {receiver.port}")
-        with _stopping(ehr.stop), ThreadPoolExecutor(1) as worker:
+        with ThreadPoolExecutor(1) as worker:
             worker.submit(ehr.run, seconds=seconds, orders=orders).result()
     _print_summary(account.summary())
     problems = account.problems()
