@@ -1,6 +1,7 @@
 """Building the messages that leave: one module each, listed in one table by the name that a subscription uses."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ris.hl7.outbound import adt, dft_p03, mdm_t02, omi_o23, orm_o01, orm_o01_zds, oru_r01, siu_s12, study
 from ris.hl7.outbound.header import Built, Job
@@ -34,6 +35,10 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 }
 """The events that each message is made for; a subscription to another one would be parked."""
 
+_STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "order.changed", "order.procedure_mapped",
+          "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
+_PATIENT = {"patient.updated": "adt_a08", "patient.merged": "adt_a40"}
+
 DEFAULTS: Mapping[str, str] = {
     "order.cancelled": "orm_o01",
     "exam.started": "orm_o01",
@@ -42,3 +47,21 @@ DEFAULTS: Mapping[str, str] = {
     "report.published": "oru_r01",
 }
 """What a placer is told unless a person chooses otherwise: event to message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a kind of partner is usually told: event to message, and whether only of the orders that it has placed."""
+
+    messages: Mapping[str, str]
+    own_orders_only: bool
+
+
+ROLES: Mapping[str, Role] = {
+    "placer": Role(DEFAULTS, own_orders_only=True),
+    "appointments": Role(dict.fromkeys(siu_s12.SAID, "siu_s12"), own_orders_only=True),
+    "image-manager-2.3.1": Role({**dict.fromkeys(_STUDY, "orm_o01_zds"), **_PATIENT}, own_orders_only=False),
+    "image-manager-2.5.1": Role({**dict.fromkeys(_STUDY, "omi_o23"), **_PATIENT}, own_orders_only=False),
+    "billing": Role(dict.fromkeys(dft_p03.EVENTS, "dft_p03"), own_orders_only=False),
+    "documents": Role({"report.published": "mdm_t02"}, own_orders_only=False),
+}

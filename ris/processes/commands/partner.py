@@ -1,19 +1,19 @@
 """Commands for partners: who they are, what is agreed with them, and what their codes are here."""
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
 import click
 import sqlalchemy as sa
 
-from ris.base.errors import Invalid, NotFound, RisError
+from ris.base.errors import Invalid, NotFound
 from ris.base.uow import UnitOfWork
 from ris.catalog import service as catalog
 from ris.catalog.model import CodeMap, Site
 from ris.partner import policy, service
 from ris.partner.model import Partner
 from ris.partner.service import PartnerData
+from ris.processes.commands.changing import change
 from ris.processes.context import Start
 
 TEXTS = ("name", "application", "facility", "zone", "charset", "authority")
@@ -66,7 +66,7 @@ def add(start: Start, name: str, application: str, facility: str, zone: str, aut
         data = PartnerData(name, application, facility, zone, charset=charset, authority=authority, site_id=_site(uow, site))
         service.add(uow, data)
 
-    _change(start, work)
+    change(start, work)
     click.echo(f"{name} is added")
 
 
@@ -82,7 +82,7 @@ def set_value(start: Start, name: str, key: str, value: str) -> None:
         row = _found(uow, name)
         service.change(uow, row.id, _changed(uow, row, key, value))
 
-    _change(start, work)
+    change(start, work)
     click.echo(f"{name}: {key} = {value}")
 
 
@@ -94,7 +94,7 @@ def set_value(start: Start, name: str, key: str, value: str) -> None:
 @click.pass_obj
 def map_code(start: Start, name: str, kind: str, their_code: str, our_code: str) -> None:
     """Say what a code of the partner's is here; what waited for it is resolved."""
-    _change(start, lambda uow: catalog.map_code(uow, partner_id=_found(uow, name).id, kind=kind, their_code=their_code, our_code=our_code))
+    change(start, lambda uow: catalog.map_code(uow, partner_id=_found(uow, name).id, kind=kind, their_code=their_code, our_code=our_code))
     click.echo(f"{kind} {their_code} -> {our_code}")
 
 
@@ -105,16 +105,8 @@ def map_code(start: Start, name: str, kind: str, their_code: str, our_code: str)
 @click.pass_obj
 def unmap(start: Start, name: str, kind: str, their_code: str) -> None:
     """Forget what a code of the partner's is here."""
-    _change(start, lambda uow: catalog.unmap_code(uow, partner_id=_found(uow, name).id, kind=kind, their_code=their_code))
+    change(start, lambda uow: catalog.unmap_code(uow, partner_id=_found(uow, name).id, kind=kind, their_code=their_code))
     click.echo(f"{kind} {their_code} is not mapped any more")
-
-
-def _change(start: Start, work: Callable[[UnitOfWork], object]) -> None:
-    try:
-        with start.open().uow() as uow:
-            work(uow)
-    except RisError as error:
-        raise click.ClickException(error.message) from error
 
 
 def _found(uow: UnitOfWork, name: str) -> Partner:
