@@ -50,6 +50,7 @@ class Mllp(_Section):
     certificate_key: Path | None = Field(None, description="PEM file of its private key.")
     client_authorities: Path | None = Field(None, description="PEM file of authorities whose client certificates are let in.")
     behind_proxy: bool = Field(False, description="A TLS proxy stands before it.")
+    inbox: Path | None = Field(None, description="Folder whose files are taken in as messages or batches, then moved to its done/.")
 
 
 class Reports(_Section):

@@ -75,6 +75,8 @@ class Group:
             self.visits.update(fields.visits_named(segment, partner))
         if one.visit:
             self.visits.add(one.visit.key)
+        if one.header is not None and one.header.message_code == "ORU":
+            return  # A laboratory's numbers are rarely ours: they are looked up where there is a text to file.
         for group in message.groups(("ORC", "OBR")):
             (number, namespace), filler = order_numbers(group)
             if number:

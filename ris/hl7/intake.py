@@ -39,8 +39,7 @@ log = logging.getLogger(__name__)
 PARTNERS_S = 1.0
 """What is agreed with a known partner is taken up after so long at the most."""
 
-
-_AWAY = Unavailable("it could not be stored: send it again later")
+AWAY = Unavailable("it could not be stored: send it again later")
 _VERSION = re.compile(r"2\.[1-9](\D|$)")
 """MSH-12.1, table 0104: 2.1 to 2.9 and what was published between them."""
 
@@ -169,7 +168,7 @@ class Intake:
             self._take_group([one])
             if one.is_lost:
                 for other in group[position + 1 :]:
-                    other.answer = self._build(other, other.refusal or _AWAY).payload
+                    other.answer = self._build(other, other.refusal or AWAY).payload
                 return
 
     def _in_transaction(self, incoming: Sequence[Incoming]) -> None:
@@ -280,7 +279,7 @@ class Intake:
         elif isinstance(error, RisError):
             refusal = error
         elif isinstance(error, OperationalError):
-            refusal = _AWAY
+            refusal = AWAY
         else:
             _log_fault(one, error)
             refusal = (
@@ -292,7 +291,7 @@ class Intake:
         except SQLAlchemyError as second:
             one.is_lost = True
             # Whatever is wrong with it: it is not even stored, and must come again.
-            one.answer = self._build(one, _AWAY).payload
+            one.answer = self._build(one, AWAY).payload
             log.error("a refusal could not be journalled: %s", type(second).__name__)
 
     def _look_up(self, group: Sequence[Incoming]) -> None:

@@ -64,6 +64,9 @@ POLICIES = {
         "How orders are answered: acknowledge with a bare ACK, or with a response (ORR, ORG, ORI).",
         ("acknowledge", "response"),
     ),
+    "report_from_outside": Policy(
+        "draft", "What a report in ORU becomes: draft of the exam, where nobody's words stand yet, or a task.", ("draft", "task")
+    ),
     "accession_place": Policy("OBR-18", "Where the sender's accession number stands; IPC-1 where that is empty.", refuse=_refuse_place),
     "accession_owner": Policy(
         "us", "us: we number every exam. partner: the sender's accession number is ours too, where no other exam has it.", ("us", "partner")

@@ -4,10 +4,13 @@ import asyncio
 import gc
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ris.bootstrap import Ris
 from ris.hl7 import careful
 from ris.hl7.listener import Listener
+from ris.processes.inbox import Inbox
 from ris.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,11 +23,27 @@ def run(settings: Settings) -> int:
     ris = Ris(settings)
     try:
         run_id, after_abnormal_exit = careful.begin_run(ris)
-        asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=after_abnormal_exit)))
+        with _inbox(ris):
+            asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=after_abnormal_exit)))
         careful.end_run(ris, run_id)
     finally:
         ris.close()
     return 0
+
+
+@contextmanager
+def _inbox(ris: Ris) -> Iterator[None]:
+    """Watches the folder of the settings, where there is one."""
+    folder = ris.settings.mllp.inbox
+    if folder is None:
+        yield
+        return
+    inbox = Inbox(ris, folder)
+    inbox.start()
+    try:
+        yield
+    finally:
+        inbox.stop()
 
 
 async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:

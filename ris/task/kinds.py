@@ -16,6 +16,8 @@ KINDS = {
     "identity_differs": TaskKind("Patient named otherwise", "Ask the sender: the order may be for another patient."),
     "visit_conflict": TaskKind("Visit of another patient", "Ask the sender which visit the order belongs to."),
     "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
+    "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),
+    "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: correct and replay it on the interfaces page."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),

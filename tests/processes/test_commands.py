@@ -14,6 +14,7 @@ from ris.processes.commands import main
 from ris.settings import Data, Settings
 from ris.staff import service as staff
 from ris.staff.model import RoleAssignment, User
+from tests.messages.samples import cancel, order
 
 
 @pytest.fixture
@@ -187,3 +188,16 @@ def test_what_cannot_be_agreed_is_said_in_a_sentence(arguments: tuple[str, ...],
     result = typed(installed, *arguments)
     assert result.exit_code == 1
     assert sentence in result.output
+
+
+def test_a_file_of_messages_is_imported_and_each_answer_is_shown(installed: Path, tmp_path: Path) -> None:
+    typed(installed, "site", "add", "MAIN", "Main hospital", "--zone", "Europe/Berlin")
+    good, mixed = tmp_path / "good.hl7", tmp_path / "mixed.hl7"
+    good.write_bytes(order("P1^EHR", control_id="G1"))
+    mixed.write_bytes(cancel("P1^EHR", control_id="M1") + cancel("P9^EHR", control_id="M2"))
+    assert typed(installed, "import", str(good)).exit_code == 0
+    result = typed(installed, "import", str(mixed))
+    assert result.exit_code == 1
+    assert "M1\tORM^O01\tAA\n" in result.output
+    assert "M2\tORM^O01\tAE\twe know no such order\n" in result.output
+    assert "2 messages, 1 refused" in result.output

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import sqlalchemy as sa
+
 from ris.bootstrap import Ris
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import accept, order_of
@@ -30,3 +32,18 @@ def test_the_exam_page_shows_a_hold_allergies_findings_needs_and_copies(
         "waiting for the lab", "Iodinated &lt;contrast&gt;", "(severe)", "Hives", "&gt;90 mL/min", "pregnant", "77 Stone, Ada", "P0"
     ):  # fmt: skip
         assert shown in page
+
+
+def test_an_exam_with_contrast_says_what_speaks_against_it(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:
+    with ris.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE procedure SET contrast = true WHERE code = 'CTCHESTC'"))
+    accept(ris, orm(pid(), orc("NW", "P1^EHR"), obr("P1^EHR", "CTCHESTC^CT chest^L")))
+    with ris.read() as session:
+        procedure_id = order_of(session).procedures[0].id
+    someone = visitor()
+    someone.enter(hospital.users["technologist"])
+    assert "Neither creatinine nor eGFR is known" in someone.get(f"/exams/{procedure_id}").text
+    lab = "OBX|1|NM|33914-3^eGFR^LN||24|mL/min|||||F"
+    accept(ris, orm(pid(), "AL1|1|DA|^Iohexol contrast", orc("XO", "P1^EHR"), obr("P1^EHR", "CTCHESTC^CT chest^L"), lab))
+    page = someone.get(f"/exams/{procedure_id}").text
+    assert "Contrast medium: Allergy: Iohexol contrast; eGFR 24 mL/min: below 30." in page

@@ -1,6 +1,6 @@
 """Messages in: which reader takes which message, by MSH-9.1 and MSH-9.2 alone."""
 
-from ris.hl7.inbound import adt, merging, orm
+from ris.hl7.inbound import adt, merging, orm, oru
 from ris.hl7.inbound.reading import Reader
 
 READERS: dict[tuple[str, str], Reader] = {
@@ -16,4 +16,5 @@ READERS: dict[tuple[str, str], Reader] = {
     ("ORM", "O01"): orm.read,
     ("OMG", "O19"): orm.read,
     ("OMI", "O23"): orm.read,
+    ("ORU", "R01"): oru.read,
 }

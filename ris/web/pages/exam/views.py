@@ -12,6 +12,7 @@ from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
 from ris.patient import queries as patients
 from ris.patient.queries import AMBULATORY
+from ris.patient.safety import against_contrast
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires
 from ris.web.page import changing, look, reading
@@ -25,11 +26,13 @@ def show(procedure_id: int) -> ResponseReturnValue:
     exam = _exam(procedure_id, Permission.EXAM_READ)
     look("exam", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     with reading() as session:
+        allergies, observations = patients.allergies(session, exam.patient_id), patients.observations(session, exam.patient_id)
         return render_template(
             "exam/show.html",
             exam=exam,
-            allergies=patients.allergies(session, exam.patient_id),
-            observations=patients.observations(session, exam.patient_id),
+            allergies=allergies,
+            observations=observations,
+            against_contrast=against_contrast(allergies, observations) if exam.contrast else [],
             ambulatory=[AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
             charges=charges_of(session, procedure_id),
             trail=trail(session, procedure_id),
