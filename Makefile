@@ -34,7 +34,7 @@ fix: setup  ## Repair what the linter and the formatter can repair
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: setup system-packages  ## Measure the listener and the pages
+bench: setup system-packages  ## Measure the listener, the sender and the pages
 	$(BIN)/python -m tests.bench
 
 faults: setup system-packages  ## Kill, cut and fill what the program stands on

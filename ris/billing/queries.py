@@ -11,8 +11,10 @@ from ris.base.money import Money
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.catalog.model import Procedure, Site
 from ris.order.model import Order, RequestedProcedure
+from ris.order.queries import PROCEDURE_NAME
 from ris.patient.model import Patient
 from ris.patient.mrn import MRN
+from ris.patient.name import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ def _row(charge: Charge) -> ChargeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeLine:
+class ChargeLine(Named):
     """A charge with whom and what it is for."""
 
     id: int
@@ -58,10 +60,6 @@ class ChargeLine:
     mrn: str | None
 
     @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
-
-    @property
     def price(self) -> Money | None:
         return None if self.amount is None else Money(self.amount, self.currency)
 
@@ -72,7 +70,7 @@ def charges(session: Session, site_ids: Collection[int], status: ChargeStatus, l
         sa.select(
             Charge.id, Charge.component, Charge.code, Charge.amount, Charge.currency, Charge.status, Charge.held_reason,
             Charge.service_date, RequestedProcedure.id, RequestedProcedure.accession_number,
-            sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
+            PROCEDURE_NAME,
             Site.id, Site.name, Patient.family, Patient.given, Patient.birth_date, MRN,
         )
         .join(RequestedProcedure, RequestedProcedure.id == Charge.procedure_id)

@@ -14,6 +14,7 @@ from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.model import Patient, Visit
 from ris.patient.mrn import MRN
+from ris.patient.name import Named
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.queries import Span
 from ris.scheduling.status import OCCUPYING, StepStatus
@@ -21,7 +22,7 @@ from ris.staff.model import User
 
 
 @dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Named):
     """One appointment with its patient and how far it has come; times are UTC, `zone` is the site's."""
 
     step_id: int
@@ -53,10 +54,6 @@ class StepRow:
     """PV1-2, table 0004."""
     location: str | None
     """Where the patient is now, PV1-3."""
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
 
 _PERFORMED = (

@@ -13,10 +13,11 @@ from ris.order.status import Priority, ProcedureStatus
 from ris.partner.model import Partner
 from ris.patient.model import Patient, Sex, Visit
 from ris.patient.mrn import MRN
+from ris.patient.name import Named
 
 
 @dataclass(frozen=True, slots=True)
-class ExamRow:
+class ExamRow(Named):
     """One exam with what identifies its patient; times are UTC, `zone` is the site's."""
 
     procedure_id: int
@@ -62,14 +63,12 @@ class ExamRow:
     contrast: bool | None
     """Whether the procedure is done with contrast; None while it is not known."""
 
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
-
+PROCEDURE_NAME = sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code)
+"""A column for queries over a requested procedure and, as far as it is known, its catalogue entry."""
 _COLUMNS = (
     RequestedProcedure.id, RequestedProcedure.accession_number, RequestedProcedure.study_instance_uid,
-    sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
+    PROCEDURE_NAME,
     Procedure.modality, Procedure.id.is_not(None), RequestedProcedure.status, RequestedProcedure.started_at, RequestedProcedure.ended_at,
     RequestedProcedure.ended_reason, Site.id, Site.name, Site.zone, Order.id, Order.placer_number, Order.filler_number, Order.priority,
     Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ris.patient.model import Allergy, Merge, Observation, ObservationKind, Patient, PatientIdentifier, Sex, Visit, VisitState
 from ris.patient.mrn import mrn_of
+from ris.patient.name import Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class IdentifierRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PatientRow:
+class PatientRow(Named):
     patient_id: int
     family: str
     given: str
@@ -28,10 +29,6 @@ class PatientRow:
     sex: Sex
     merged_into_id: int | None
     identifiers: tuple[IdentifierRow, ...]
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
     @property
     def mrn(self) -> str | None:

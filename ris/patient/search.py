@@ -10,21 +10,18 @@ from sqlalchemy.orm import Session, aliased
 
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.patient.mrn import MRN
+from ris.patient.name import Named, called
 from ris.patient.service import folded
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPatient:
+class FoundPatient(Named):
     patient_id: int
     family: str
     given: str
     birth_date: date | None
     sex: Sex
     mrn: str | None
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
 
 def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: int = 20) -> list[FoundPatient]:
@@ -57,7 +54,7 @@ def with_merged(session: Session, patient_ids: Collection[int]) -> set[int]:
 def names(session: Session, patient_ids: Collection[int]) -> dict[int, str]:
     """What to call each patient on a page: name and number."""
     rows = session.execute(sa.select(Patient.id, Patient.family, Patient.given, MRN).where(Patient.id.in_(patient_ids)))
-    return {patient_id: f"{family}, {given}" + (f" · {mrn}" if mrn else "") for patient_id, family, given, mrn in rows}
+    return {patient_id: called(family, given) + (f" · {mrn}" if mrn else "") for patient_id, family, given, mrn in rows}
 
 
 def _has_identifier(text: str) -> sa.ColumnElement[bool]:

@@ -12,13 +12,14 @@ from ris.order.model import Order, RequestedProcedure
 from ris.order.status import PRIORITY_RANK, Priority
 from ris.patient.model import Patient
 from ris.patient.mrn import MRN
+from ris.patient.name import Named
 from ris.report.model import Report, ReportProcedure, UnreadExam
 from ris.report.status import ReportStatus
 from ris.staff.model import User
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingRow:
+class ReadingRow(Named):
     """Times are UTC, `zone` is the site's."""
 
     procedure_id: int
@@ -42,10 +43,6 @@ class ReadingRow:
     reader_name: str | None
     """Who reads it now; None once the claim has ended."""
     reading_since: datetime | None
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
     def minutes_waiting(self, now: datetime) -> int:
         """Whole minutes since the images were made."""

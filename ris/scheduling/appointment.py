@@ -11,12 +11,13 @@ from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
+from ris.patient.name import Named
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.status import STEP, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
-class AppointmentDetail:
+class AppointmentDetail(Named):
     step_id: int
     row_version: int
     procedure_id: int
@@ -40,10 +41,6 @@ class AppointmentDetail:
     birth_date: date | None
     sex: Sex
     mrn: str | None
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
     @property
     def minutes(self) -> int:

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from ris.base.clock import local
 from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, RoomProcedure, Site
 from ris.order.model import Order, RequestedProcedure
+from ris.order.queries import PROCEDURE_NAME
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
 from ris.patient.model import Patient
+from ris.patient.name import Named
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
 from ris.scheduling.status import OCCUPYING, StepStatus
 
@@ -27,7 +29,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class AppointmentRow:
+class AppointmentRow(Named):
     step_id: int
     row_version: int
     room_id: int
@@ -42,10 +44,6 @@ class AppointmentRow:
     family: str
     given: str
     birth_date: date | None
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class DaySchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class UnscheduledRow:
+class UnscheduledRow(Named):
     procedure_id: int
     accession_number: str
     procedure_name: str
@@ -92,10 +90,6 @@ class UnscheduledRow:
     family: str
     given: str
     birth_date: date | None
-
-    @property
-    def patient_name(self) -> str:
-        return f"{self.family}, {self.given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ def appointments(session: Session, site_id: int, span: Span) -> tuple[Appointmen
     rows = session.execute(
         sa.select(
             step.id, step.row_version, step.room_id, step.starts_at, step.ends_at, step.status, RequestedProcedure.id,
-            RequestedProcedure.accession_number, sa.func.coalesce(Procedure.name, RequestedProcedure.partner_text), Order.priority,
+            RequestedProcedure.accession_number, PROCEDURE_NAME, Order.priority,
             Patient.id, Patient.family, Patient.given, Patient.birth_date,
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
@@ -152,7 +146,7 @@ def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -
     rows = session.execute(
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number,
-            sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code),
+            PROCEDURE_NAME,
             Procedure.modality, Procedure.id.is_not(None), sa.func.coalesce(Procedure.minutes, 30),
             Order.priority, Order.requested_at, Order.placed_at, Patient.id, Patient.family, Patient.given, Patient.birth_date,
         )
