@@ -17,6 +17,7 @@ from ris.base.errors import RisError
 from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7, mllp
 from ris.hl7.outbound import store
+from ris.hl7.outbound.numbered import take_numbers
 from ris.journal.model import Message
 from ris.outbox.model import Delivery, StoredEvent
 from ris.outbox.transport import Answer, Outcome
@@ -51,6 +52,9 @@ class MllpTransport:
         rows = [{"key": key, "code": answer.code, "bytes": answer.raw} for key, answer in answers if answer.code in CODES]
         if rows:
             uow.session.connection().execute(_ANSWERED, rows)
+        for message_id, answer in answers:
+            if answer.code in ACCEPTED:
+                take_numbers(uow, message_id, answer.raw)
 
     def withdraw(self, uow: UnitOfWork, message_ids: Sequence[int]) -> None:
         statement = sa.update(Message).where(Message.id.in_(message_ids)).values(error=NEVER_SENT)

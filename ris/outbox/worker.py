@@ -297,13 +297,15 @@ class Worker(threading.Thread):
         self._answered, self._unsent = [], []
 
     def _let_go(self) -> None:
-        # Who cannot reach the database now leaves a lease that runs out by itself.
-        with suppress(SQLAlchemyError):
+        try:
             if self.grant is not None:
                 self._settle()
+        except Exception as error:  # noqa: BLE001  # whatever fails now: the connection is closed and the lease given back
+            log.error("destination %d: %s", self.destination_id, type(error).__name__)
         self.hang_up()
         grant, self.grant = self.grant, None
         if grant is not None:
+            # Who cannot reach the database now leaves a lease that runs out by itself.
             with suppress(SQLAlchemyError), self._means.unit() as uow:
                 lease.release(uow.session, grant)
 

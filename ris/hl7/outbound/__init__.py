@@ -22,7 +22,7 @@ BUILDERS: Mapping[str, Builder] = {
 }
 
 TELLS: Mapping[str, tuple[str, ...]] = {
-    "adt_a08": ("patient.updated",),
+    "adt_a08": adt.UPDATES,
     "adt_a40": ("patient.merged",),
     "dft_p03": dft_p03.EVENTS,
     "mdm_t02": ("report.published",),
@@ -37,7 +37,7 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 
 _STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "order.changed", "order.procedure_mapped",
           "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
-_PATIENT = {"patient.updated": "adt_a08", "patient.merged": "adt_a40"}
+_PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40"}
 
 DEFAULTS: Mapping[str, str] = {
     "order.cancelled": "orm_o01",

@@ -8,10 +8,12 @@ from ris.order.model import Order
 from ris.outbox.transport import CannotBuild, NothingToTell
 from ris.patient.model import Merge, Patient, PatientIdentifier
 
+UPDATES = ("patient.updated", "patient.identifier_moved")
+
 
 def update(job: Job) -> Built:
-    """A08 on `patient.updated`: the patient as known now. Raises NothingToTell for one without an exam here, CannotBuild."""
-    if job.event.name != "patient.updated":
+    """A08: the patient as known now. Raises NothingToTell for one for whom nothing was ordered here, CannotBuild."""
+    if job.event.name not in UPDATES:
         raise CannotBuild(f"{job.event.name} is nothing that ADT^A08 tells")
     _refuse_an_echo(job)
     patient = header.survivor(job.known, job.event.object_id)

@@ -212,8 +212,8 @@ def procedures_of(known: Known, order: Order) -> list[RequestedProcedure]:
 
 
 def placer_number(order: Order) -> er7.Components:
-    """ORC-2 and OBR-2."""
-    return er7.components(order.placer_number, order.placer_namespace)
+    """ORC-2 and OBR-2; empty while the placer has given none."""
+    return er7.components(order.placer_number, order.placer_namespace) if order.placer_number else er7.components()
 
 
 def filler_number(order: Order) -> er7.Components:
