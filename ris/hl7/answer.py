@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ris.base.errors import RisError, Unavailable
 from ris.base.ids import new_id
-from ris.hl7 import ack
+from ris.hl7 import ack, mllp
 from ris.hl7.ack import AckCode, Header, Response
 from ris.hl7.mllp import BETWEEN
 
@@ -20,6 +20,11 @@ class Answer(NamedTuple):
     """What goes back, `mllp.BETWEEN` parting two messages. None: nothing is owed. Empty: the connection is closed."""
     code: str
     """MSA-1 of the last of them; empty where none goes."""
+
+    def with_commit(self, *, is_stored: bool) -> "Answer":
+        """Behind the one-byte block of MLLP Release 2: ACK for what is stored, NAK for what must come again."""
+        block = mllp.ACKNOWLEDGED if is_stored else mllp.NOT_ACKNOWLEDGED
+        return Answer(BETWEEN.join([block, self.payload] if self.payload else [block]), self.code)
 
 
 def codes(header: Header, error: RisError | None, *, always_original: bool = False) -> tuple[AckCode, ...]:

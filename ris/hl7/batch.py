@@ -68,7 +68,7 @@ def _taken(raw: bytes, answer: bytes | None) -> Taken:
         separator = last.delimiters.field
         lines = answer.split(BETWEEN)[-1].decode(last.delimiters.codec, "replace").split("\r")
         fields = {line[:3]: line.split(separator) for line in lines if line}
-        code = fields["MSA"][1]
+        code = fields["MSA"][1] if "MSA" in fields else ""
         reason = next((fields[name][at] for name, at in (("ERR", 8), ("MSA", 3)) if len(fields.get(name, ())) > at), "")
     elif answer == b"":
         code, reason = "AE", UNKNOWN

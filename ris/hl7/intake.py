@@ -327,7 +327,10 @@ class Intake:
             return Answer(None, "")  # An answer to an answer of ours ends the talk.
         response = order_response(reading, error) if reading and policy(agreed, "order_response") == "response" else None
         always_original = policy(agreed, "acknowledgement_mode") == "original"
-        return answer(header, error, self.program.clock(), always_original=always_original, response=response)
+        given = answer(header, error, self.program.clock(), always_original=always_original, response=response)
+        if policy(agreed, "mllp_release") == 2:
+            return given.with_commit(is_stored=not isinstance(error, Unavailable))
+        return given
 
 
 def _log_fault(one: Incoming, error: Exception) -> None:

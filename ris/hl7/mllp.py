@@ -44,7 +44,9 @@ class Commit:
 
 Item = Frame | Oversized | Partial | Commit
 
-_COMMITS = {b"\x06": Commit(accepted=True), b"\x15": Commit(accepted=False)}
+ACKNOWLEDGED, NOT_ACKNOWLEDGED = b"\x06", b"\x15"
+"""What a commit block of MLLP Release 2 holds."""
+_COMMITS = {ACKNOWLEDGED: Commit(accepted=True), NOT_ACKNOWLEDGED: Commit(accepted=False)}
 
 
 def frame(payload: bytes) -> bytes:

@@ -59,6 +59,9 @@ POLICIES = {
         "by_message: as MSH-15 and MSH-16 ask. original: always one AA, AE or AR, for a sender that fills them and expects that.",
         ("by_message", "original"),
     ),
+    "mllp_release": Policy(
+        1, "2: each message is also answered by the commit block of MLLP Release 2, before its acknowledgements.", (1, 2)
+    ),
     "order_response": Policy(
         "acknowledge",
         "How orders are answered: acknowledge with a bare ACK, or with a response (ORR, ORG, ORI).",

@@ -158,6 +158,18 @@ def test_a_partner_may_agree_on_one_answer_whatever_it_writes(ris: Ris, house: H
     assert lines(take(ris, enhanced(order(), "AL", ""))[0])["MSA"][1] == "AA"
 
 
+def test_a_partner_with_release_2_gets_the_commit_block_first(ris: Ris, house: Hospital) -> None:
+    agree(ris, house, mllp_release=2)
+    silent = enhanced(order("P2^EHR", control_id="X2"), "NE", "NE")
+    with connected(ris) as peer:
+        peer.send(order("P1^EHR", control_id="X1"), silent, silent, cancel("P9^EHR", control_id="X3"))
+        answers = [peer.answer() for _ in range(6)]
+    assert [a if len(a) == 1 else lines(a)["MSA"][1:3] for a in answers] == [
+        b"\x06", ["AA", "X1"], b"\x06", b"\x06", b"\x06", ["AE", "X3"],
+    ]  # fmt: skip
+    assert answer.Answer(b"", "").with_commit(is_stored=False).payload == b"\x15"
+
+
 @pytest.mark.usefixtures("house")
 def test_an_acknowledgement_of_our_own_answer_is_not_answered(ris: Ris) -> None:
     (payload,) = take(ris, enhanced(order(), "AL", "AL"))
