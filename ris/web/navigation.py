@@ -23,6 +23,7 @@ NAVIGATION = (
     Item("Tasks", "tasks.index", Permission.TASK_READ),
     Item("Merges", "merges.index", Permission.PATIENT_MERGE),
     Item("Interfaces", "interfaces.index", Permission.INTERFACE_READ),
+    Item("Partners", "partners.index", Permission.INTERFACE_MANAGE),
     Item("Audit", "audit.index", Permission.AUDIT_READ),
     Item("Users", "users.index", Permission.USER_MANAGE),
 )

@@ -9,6 +9,7 @@ from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.merges.views import bp as merges
+from ris.web.pages.partners.views import bp as partners
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.schedule.views import bp as schedule
@@ -25,6 +26,7 @@ PAGES: tuple[Blueprint, ...] = (
     health,
     interfaces,
     merges,
+    partners,
     patient,
     report,
     schedule,
