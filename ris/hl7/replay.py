@@ -12,8 +12,7 @@ from ris.base.uow import SYSTEM, Actor, Event, UnitOfWork
 from ris.hl7 import ack, charset, er7, mllp
 from ris.hl7.intake import Intake
 from ris.journal import queries as journal
-from ris.journal.model import Direction, Message, MessageState, Replay
-from ris.journal.search import NOT_TAKEN
+from ris.journal.model import NOT_TAKEN, Direction, Message, MessageState, Replay
 from ris.partner.queries import PartnerRow
 from ris.program import Program
 

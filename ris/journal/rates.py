@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.journal.model import Direction, Message
-from ris.journal.search import NOBODY, NOT_TAKEN
+from ris.journal.search import NOBODY, is_not_taken
 from ris.partner.model import Partner
 
 
@@ -38,14 +38,11 @@ def sources(session: Session, now: datetime, today: datetime) -> tuple[SourceRow
 
 
 def _figures(session: Session, whose: sa.ColumnElement[bool], now: datetime, today: datetime) -> tuple[datetime | None, int, int, int]:
-    """Each from the index of a partner's messages by time alone."""
+    """Each from an index by time alone."""
     inbound = (whose, Message.direction == Direction.inbound)
     hour, five_minutes = now - timedelta(hours=1), now - timedelta(minutes=5)
-    counted = sa.select(
-        sa.func.count().filter(Message.at >= five_minutes),
-        sa.func.count().filter(Message.at >= hour),
-        sa.func.count().filter(Message.at >= today, Message.state.in_(NOT_TAKEN)),
-    ).where(*inbound, Message.at >= min(hour, today))
     last = session.scalar(sa.select(sa.func.max(Message.at)).where(*inbound))
-    in_five, in_hour, refused = session.execute(counted).one()
-    return last, in_five, in_hour, refused
+    recent = sa.select(sa.func.count().filter(Message.at >= five_minutes), sa.func.count()).where(*inbound, Message.at >= hour)
+    in_five, in_hour = session.execute(recent).one()
+    refused = session.scalar(sa.select(sa.func.count()).where(is_not_taken(), Message.at >= today, *inbound))
+    return last, in_five, in_hour, refused or 0

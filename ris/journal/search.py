@@ -9,12 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.ref import Ref
-from ris.journal.model import Direction, Message, MessageLink, MessageState, Replay
+from ris.journal.model import NOT_TAKEN, NOT_TAKEN_SQL, Direction, Message, MessageLink, MessageState, Replay
 from ris.partner.model import Partner
 
 NOBODY = 0
 """The partner of messages whose sender is not known."""
-NOT_TAKEN = (MessageState.refused, MessageState.quarantined)
 LOOKED_THROUGH = 20_000
 """So many messages are read for a text at once; a page says how far it came, and the next goes on from there."""
 _PART = 500
@@ -35,7 +34,9 @@ class Wanted:
     touched: frozenset[Ref] | None = None
     """Any of these; an empty set finds nothing."""
     control_id: str = ""
-    """Its beginning."""
+    """Its beginning, or all of it where a message has just that."""
+    is_whole: bool = False
+    """Set by the search itself."""
     kind: str = ""
     """The beginning of MSH-9.1^MSH-9.2."""
     states: tuple[MessageState, ...] = ()
@@ -80,8 +81,11 @@ class Page:
 
 def found(session: Session, wanted: Wanted, limit: int = 50, *, look_through: int = LOOKED_THROUGH) -> Page:
     """The newest messages that fit, at most `limit`; for a text the bytes of at most `look_through` are read."""
+    wanted = _exact(session, wanted)
     if wanted.text:
         return _with_text(session, wanted, limit, look_through)
+    if wanted.partner_id is not None and wanted.direction is None:
+        return _both_ways(session, wanted, limit)
     rows = [MessageRow(*row) for row in session.execute(_rows(wanted).limit(limit + 1))]
     return Page(tuple(rows[:limit]), rows[limit - 1].cursor if len(rows) > limit else None)
 
@@ -96,6 +100,22 @@ def parts(session: Session, wanted: Wanted, limit: int) -> Iterator[tuple[Messag
         if page.older is None:
             return
         wanted = replace(wanted, before=page.older)
+
+
+def _exact(session: Session, wanted: Wanted) -> Wanted:
+    """A whole control id is found by its index; the beginning of one among all that fit otherwise."""
+    if not wanted.control_id:
+        return wanted
+    is_whole = session.scalar(sa.select(sa.exists().where(Message.control_id == wanted.control_id)))
+    return replace(wanted, is_whole=bool(is_whole))
+
+
+def _both_ways(session: Session, wanted: Wanted, limit: int) -> Page:
+    """Each way by its index, and the newest of both."""
+    pages = [found(session, replace(wanted, direction=direction), limit) for direction in Direction]
+    rows = sorted((row for page in pages for row in page.rows), key=lambda row: (row.at, row.id), reverse=True)
+    is_more = len(rows) > limit or any(page.older for page in pages)
+    return Page(tuple(rows[:limit]), rows[limit - 1].cursor if is_more else None)
 
 
 def _rows(wanted: Wanted) -> sa.Select[*tuple[Any, ...]]:
@@ -114,13 +134,15 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.touched is not None:
         yield Message.id.in_(_touching(wanted.touched))
     if wanted.control_id:
-        yield Message.control_id.startswith(wanted.control_id, autoescape=True)
+        begins = Message.control_id.startswith(wanted.control_id, autoescape=True)
+        yield Message.control_id == wanted.control_id if wanted.is_whole else begins
     if wanted.kind:
         yield Message.kind.startswith(wanted.kind, autoescape=True)
     if wanted.states:
         yield Message.state.in_(wanted.states)
+    if wanted.is_open or (wanted.states and set(wanted.states) <= set(NOT_TAKEN)):
+        yield is_not_taken()
     if wanted.is_open:
-        yield Message.state.in_(NOT_TAKEN)
         yield ~sa.exists().where(Replay.message_id == Message.id)
         yield ~sa.exists().where(Replay.origin_id == Message.id, Replay.is_applied)
     if wanted.direction:
@@ -132,13 +154,20 @@ def _conditions(wanted: Wanted) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.until:
         yield Message.at < wanted.until
     if (before := wanted.before) is not None:
-        yield sa.or_(Message.at < before.at, sa.and_(Message.at == before.at, Message.id < before.id))
+        yield Message.at <= before.at  # what an index by time can begin with
+        yield sa.or_(Message.at < before.at, Message.id < before.id)
 
 
 def _touching(refs: frozenset[Ref]) -> sa.Select[int]:
     by_kind = {kind: [ref.id for ref in refs if ref.kind == kind] for kind in {ref.kind for ref in refs}}
     of_a_kind = (sa.and_(MessageLink.object_kind == kind, MessageLink.object_id.in_(ids)) for kind, ids in sorted(by_kind.items()))
     return sa.select(MessageLink.message_id).where(sa.or_(sa.false(), *of_a_kind))
+
+
+def is_not_taken() -> sa.ColumnElement[bool]:
+    """As the index of these has it: of a Boolean type it would be compared with 1, and be another condition."""
+    condition: sa.ColumnElement[Any] = sa.literal_column(f"message.{NOT_TAKEN_SQL}")
+    return condition
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

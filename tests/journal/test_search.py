@@ -50,6 +50,26 @@ def test_each_thing_that_is_known_of_a_message_finds_it(ris: Ris, hospital: Hosp
     assert [(wanted, control_ids(ris, **wanted)) for wanted, _ in cases] == cases
 
 
+def test_a_whole_control_id_finds_its_message_and_not_those_that_begin_with_it(ris: Ris) -> None:
+    for control_id in ("AB1", "AB12", "AB1"):
+        journalled(ris, control_id, raw=control_id.encode())
+    assert control_ids(ris, control_id="AB1") == ["AB1", "AB1"]
+    assert sorted(control_ids(ris, control_id="AB")) == ["AB1", "AB1", "AB12"]
+
+
+def test_both_ways_of_a_partner_are_one_list_also_over_pages(ris: Ris, hospital: Hospital) -> None:
+    for number in range(5):
+        direction, state = (Direction.inbound, MessageState.applied) if number % 2 else (Direction.outbound, MessageState.sent)
+        journalled(ris, f"C{number}", at=MONDAY + MINUTE * number, direction=direction, state=state, partner_id=hospital.partner_id)
+    with ris.read() as session:
+        pages = list(parts(session, Wanted(partner_id=hospital.partner_id), limit=5))
+        first = found(session, Wanted(partner_id=hospital.partner_id), limit=2)
+        second = found(session, Wanted(partner_id=hospital.partner_id, before=first.older), limit=3)
+    assert [row.control_id for page in pages for row in page] == ["C4", "C3", "C2", "C1", "C0"]
+    assert [row.control_id for row in (*first.rows, *second.rows)] == ["C4", "C3", "C2", "C1", "C0"]
+    assert second.older is None
+
+
 @pytest.mark.parametrize("text", ["müller", "MÜLLER", "Müller", "pid|1"])
 def test_a_text_is_found_in_either_case_and_in_either_character_set(ris: Ris, text: str) -> None:
     journalled(ris, "UTF8", raw="PID|1||||Müller^Zoë".encode())

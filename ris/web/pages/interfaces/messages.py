@@ -28,7 +28,7 @@ COLUMNS = ("time", "way", "partner", "type", "control id", "state", "answer", "e
 @bp.get("/messages")
 @requires(Permission.INTERFACE_READ)
 def messages() -> ResponseReturnValue:
-    """The newest page is live, but for a search by text, which reads every byte."""
+    """The newest page is live, but for a search by what no index holds."""
     asked, before = Asked.of(request.args), request.args.get("before", "")
     if "X-Poll" not in request.headers:
         look_query("messages", asked.set)
@@ -41,7 +41,8 @@ def messages() -> ResponseReturnValue:
         "interfaces/messages.html", page.rows, {**asked.set, "before": before, "zone": zone},
         asked=asked, zone=zone, partners=partners, states=[OPEN, *MessageState], ways=list(Direction),
         older=url_for("interfaces.messages", **asked.set, before=cursor_text(page.older)) if page.older else None,
-        looked_back_to=page.looked_back_to, file=url_for("interfaces.export", **asked.set), is_live=not before and not asked.text,
+        looked_back_to=page.looked_back_to, file=url_for("interfaces.export", **asked.set),
+        is_live=not (before or asked.text or asked.kind or asked.control_id),
         candidates=[(row, url_for("interfaces.messages", **values)) for row, values in links_of(asked, fitting)],
         nobody=bool(asked.patient) and not fitting and not asked.patient_id, may_manage=may_anywhere(Permission.INTERFACE_MANAGE),
     )  # fmt: skip
