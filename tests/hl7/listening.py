@@ -42,8 +42,8 @@ def listening(program: Program) -> Iterator[int]:
 class Peer:
     """One connection; what it sends is framed only where it says so."""
 
-    def __init__(self, port: int, timeout_s: float = 20) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
+    def __init__(self, port: int, timeout_s: float = 20, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), timeout=timeout_s)
         self._buffer = b""
 
     def write(self, data: bytes) -> None:

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs the system packages that are missing, or says the one line to type.
 #   packages.sh python VERSION   what `python -m venv` needs
-#   packages.sh tests            PostgreSQL and its pg_dump, Chromium, a font, and openssl for certificates
+#   packages.sh tests            PostgreSQL and its pg_dump, Chromium, a font, openssl for certificates,
+#                         and a C compiler, nft and ip for the disks and networks that tests break
 set -eu
 
 missing=""
@@ -15,6 +16,9 @@ tests)
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
     command -v pg_dump >/dev/null 2>&1 || need postgresql-client
     command -v chromium >/dev/null 2>&1 || need chromium
+    { command -v cc && test -e /usr/include/dlfcn.h; } >/dev/null 2>&1 || need "gcc libc6-dev"
+    command -v nft >/dev/null 2>&1 || need nftables
+    command -v ip >/dev/null 2>&1 || need iproute2
     command -v openssl >/dev/null 2>&1 || need openssl
     test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
     ;;
