@@ -28,6 +28,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "delivery.corrected": (delivery.settle_decided,),
     "delivery.skipped": (delivery.settle_decided,),
     "message.replayed": (message.settle_replayed,),
+    "message.let_in": (message.settle_let_in,),
     "exam.completed": (report.await_reading, billing.capture_technical),
     "report.published": (billing.capture_professional,),
 }

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from ris.base.alive import Sign
 from ris.base.errors import Unavailable
 from ris.base.ids import new_id
 from ris.base.ref import Ref
-from ris.base.uow import Actor
+from ris.base.uow import Actor, UnitOfWork
 from ris.hl7.incoming import Incoming
 from ris.hl7.intake import Intake
 from ris.hl7.refusal import Fault
 from ris.journal import service as journal
-from ris.journal.model import Message, MessageState, ProcessRun, Strike
+from ris.journal.model import MessageState, ProcessRun, Strike
 from ris.program import Program
 from ris.task import service as task
 
@@ -27,21 +28,39 @@ PROCESS = "listener"
 _ACTOR = Actor("system", 0, "HL7 intake")
 
 
-def begin_run(program: Program, process: str = PROCESS) -> tuple[int, bool]:
-    """Writes that a process runs: the key of its run, and whether the run before it came to no end."""
-    with program.uow() as uow:
-        last = uow.session.scalars(
-            sa.select(ProcessRun).where(ProcessRun.process == process).order_by(ProcessRun.started_at.desc(), ProcessRun.id.desc()).limit(1)
-        ).one_or_none()
-        run = uow.add(ProcessRun(id=new_id(), process=process, started_at=uow.now, ended_at=None))
-        return run.id, last is not None and last.ended_at is None
+class Run:
+    """One run of a listener, from its begin to `end`; others see that its process is alive."""
 
+    def __init__(self, program: Program, process: str = PROCESS) -> None:
+        self._program = program
+        self.id = new_id()
+        # Shown before the row is there: nobody finds a run without a sign that has only just begun.
+        self._sign = self._sign_of(self.id)
+        self._sign.show()
+        with program.uow() as uow:
+            self.after_abnormal_exit = self._end_dead(uow, process)
+            uow.add(ProcessRun(id=self.id, process=process, started_at=uow.now, ended_at=None))
 
-def end_run(program: Program, run_id: int) -> None:
-    """Writes that it was stopped in order."""
-    with program.uow() as uow:
-        uow.touch()
-        uow.session.get_one(ProcessRun, run_id).ended_at = uow.now
+    def end(self) -> None:
+        """Writes that it was stopped in order."""
+        with self._program.uow() as uow:
+            uow.touch()
+            uow.session.get_one(ProcessRun, self.id).ended_at = uow.now
+        self._sign.take_down()
+
+    def _end_dead(self, uow: UnitOfWork, process: str) -> bool:
+        """Whether a run came to no end although its process is gone: this one is careful in its place."""
+        found = False
+        for run in uow.session.scalars(sa.select(ProcessRun).where(ProcessRun.process == process, ProcessRun.ended_at.is_(None))):
+            sign = self._sign_of(run.id)
+            if sign.show():
+                uow.touch()
+                run.ended_at, found = uow.now, True
+                sign.take_down()
+        return found
+
+    def _sign_of(self, run_id: int) -> Sign:
+        return Sign(self._program.engine, self._program.settings.data.dir, f"run-{run_id}")
 
 
 class CarefulIntake(Intake):
@@ -61,15 +80,26 @@ class CarefulIntake(Intake):
         answers = [self._take_one(raw, place) for raw, place in careful]
         if not self._set_aside:
             return answers + super().take(rest)
-        trusted = iter(super().take([frame for frame in rest if not self._is_set_aside(frame)]))
-        return answers + [self._quarantine(*frame) if self._is_set_aside(frame) else next(trusted) for frame in rest]
+        marked = [(frame, self._is_set_aside(journal.digest(frame[0]))) for frame in rest]
+        trusted = iter(super().take([frame for frame, is_set_aside in marked if not is_set_aside]))
+        return answers + [self._quarantine(*frame) if is_set_aside else next(trusted) for frame, is_set_aside in marked]
 
-    def _is_set_aside(self, frame: tuple[bytes, str]) -> bool:
-        return journal.digest(frame[0]) in self._set_aside
+    def _is_set_aside(self, digest: str) -> bool:
+        if digest in self._set_aside and self._is_let_in(digest):
+            self._set_aside.discard(digest)
+        return digest in self._set_aside
+
+    def _is_let_in(self, digest: str) -> bool:
+        """A person has let it in again since it was set aside."""
+        try:
+            with self.program.read() as session:
+                return session.get(Strike, digest) is None
+        except sa.exc.SQLAlchemyError:
+            return False
 
     def _take_one(self, raw: bytes, place: str) -> bytes | None:
         digest = journal.digest(raw)
-        if digest in self._set_aside:
+        if self._is_set_aside(digest):
             return self._quarantine(raw, place)
         try:
             strikes = self._strike(digest)
@@ -95,7 +125,7 @@ class CarefulIntake(Intake):
     def _forgive(self, digest: str) -> None:
         try:
             with self.program.uow(_ACTOR) as uow:
-                uow.session.execute(sa.delete(Strike).where(Strike.digest == digest))
+                journal.forgive(uow, digest)
         except sa.exc.SQLAlchemyError as error:
             log.error("a strike cannot be taken back: %s", type(error).__name__)
 
@@ -114,13 +144,10 @@ class CarefulIntake(Intake):
     def _keep(self, one: Incoming, code: str) -> None:
         reason = f"it stopped the program {STRIKES} times"
         with self.program.uow(_ACTOR) as uow:
-            before = uow.session.scalars(
-                sa.select(Message.id).where(Message.digest == one.digest, Message.state == MessageState.quarantined).limit(1)
-            ).one_or_none()
+            first = journal.first_set_aside(uow, one.digest)
             entry = self._entry(uow, one)
             journal.record(uow, entry, MessageState.quarantined, ack_code=code, answer=one.answer or b"", error=f"207: {reason}")
-            if before is None:
-                task.open(uow, "message_quarantined", Ref("message", entry.id), reason)
+            task.open(uow, "message_quarantined", Ref("message", first or entry.id), reason)
 
     def _unavailable(self, raw: bytes, place: str) -> bytes | None:
         return self._build(self._read_header(raw, place), Unavailable("it could not be stored: send it again later")).payload

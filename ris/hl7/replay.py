@@ -13,6 +13,7 @@ from ris.hl7 import ack, charset, er7, mllp
 from ris.hl7.intake import Intake
 from ris.journal import queries as journal
 from ris.journal.model import NOT_TAKEN, Direction, Message, MessageState, Replay
+from ris.journal.service import forgive
 from ris.partner.queries import PartnerRow
 from ris.program import Program
 
@@ -152,6 +153,9 @@ class _Unit(UnitOfWork):
                 "by_id": task.by.id, "by_name": task.by.name,
             },
         )  # fmt: skip
+        if is_applied:
+            # Sent again, these very bytes get the answer that is stored with them now.
+            forgive(self, entry["digest"])
         self.actor = task.by
         facts = {"replay_id": entry["id"], "source_id": task.source_id, "changed": task.is_changed, "state": entry["state"].value}
         self.emit(Event("message.replayed", Ref("message", task.origin_id), facts=facts))

@@ -142,7 +142,7 @@ class Strike(Base):
 
 
 class ProcessRun(Base):
-    """A run of one of the long-running processes; without `ended_at` it is running, or it stopped abnormally."""
+    """A run of one of the long-running processes; without `ended_at` it is running, or nobody has found yet that it stopped abnormally."""
 
     __tablename__ = "process_run"
 

@@ -22,10 +22,10 @@ def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; what has been read by then is still applied and answered."""
     ris = Ris(settings)
     try:
-        run_id, after_abnormal_exit = careful.begin_run(ris)
+        this = careful.Run(ris)
         with _inbox(ris):
-            asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=after_abnormal_exit)))
-        careful.end_run(ris, run_id)
+            asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=this.after_abnormal_exit)))
+        this.end()
     finally:
         ris.close()
     return 0

@@ -6,16 +6,18 @@ import subprocess
 import sys
 
 import pytest
-import sqlalchemy as sa
 
+from ris.base.errors import NotAllowedNow, NotFound
 from ris.bootstrap import Ris
 from ris.hl7 import careful
 from ris.hl7.careful import CarefulIntake
-from ris.journal.model import ProcessRun, Strike
+from ris.hl7.replay import replay
+from ris.journal.model import MessageState, Strike
+from tests.factories.hospital import Hospital
 from tests.hl7.asking import AA, PLACE, counts, journal, outcome, rows, tasks
 from tests.hl7.listening import Peer
 from tests.messages.samples import adt, order, pid
-from tests.running import ROOT
+from tests.running import ROOT, Running
 
 pytestmark = pytest.mark.usefixtures("hospital")
 
@@ -115,13 +117,96 @@ def test_after_two_hundred_messages_they_are_taken_in_groups_again(ris: Ris, mon
 
 
 def test_a_run_that_ended_makes_the_next_one_trust_its_messages(ris: Ris) -> None:
-    first, abnormal = careful.begin_run(ris)
-    assert not abnormal
-    careful.end_run(ris, first)
-    _, abnormal = careful.begin_run(ris)
-    assert not abnormal
-    _, abnormal = careful.begin_run(ris)
-    assert abnormal
-    with ris.read() as session:
-        assert session.scalar(sa.select(sa.func.count()).select_from(ProcessRun)) == 3
-    assert rows(ris, "SELECT count(*) FROM process_run WHERE ended_at IS NOT NULL") == [(1,)]
+    first = careful.Run(ris)
+    assert not first.after_abnormal_exit
+    first.end()
+    second = careful.Run(ris)
+    assert not second.after_abnormal_exit
+    second.end()
+    assert rows(ris, "SELECT count(*) FROM process_run WHERE ended_at IS NOT NULL") == [(2,)]
+
+
+def test_a_run_beside_one_that_is_alive_trusts_its_messages_and_the_first_after_a_death_does_not(ris: Ris) -> None:
+    with listener(ris) as first, listener(ris) as second:
+        assert not is_careful(first)
+        assert not is_careful(second)
+        first.kill()
+        with listener(ris) as third, listener(ris) as fourth:
+            assert is_careful(third)
+            assert not is_careful(fourth)
+            assert [one.stop() for one in (second, third, fourth)] == [0, 0, 0]
+    assert rows(ris, "SELECT count(*) FROM process_run WHERE ended_at IS NULL") == [(0,)]
+    assert list(ris.settings.data.dir.glob("*.alive")) == []
+
+
+def listener(ris: Ris) -> Running:
+    return Running(
+        "listener",
+        ready="listener ready",
+        RIS_DATABASE__URL=ris.settings.database_url,
+        RIS_DATA__DIR=str(ris.settings.data.dir),
+        RIS_MLLP__PORT="0",
+        RIS_CONFIG="",
+    )
+
+
+def is_careful(running: Running) -> bool:
+    return any("taken one at a time" in line for line in running.lines)
+
+
+@pytest.fixture
+def set_aside(ris: Ris) -> tuple[bytes, int]:
+    """A message that was set aside twice, and its second row."""
+    deadly = adt("A04", pid("M1"), control_id="X1")
+    with ris.uow() as uow:
+        uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
+    answers = CarefulIntake(ris, after_abnormal_exit=False).take([(deadly, PLACE)] * 2)
+    assert [outcome(answer)[:2] for answer in answers] == [("AE", "207")] * 2
+    return deadly, rows(ris, "SELECT max(id) FROM message")[0][0]
+
+
+@pytest.mark.parametrize("abnormal", [False, True])
+def test_a_message_that_a_person_lets_in_is_taken_by_a_listener_that_had_set_it_aside(
+    abnormal: bool, ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]
+) -> None:
+    message, message_id = set_aside
+    intake = CarefulIntake(ris, after_abnormal_exit=abnormal)
+    assert outcome(*intake.take([(message, PLACE)]))[:2] == ("AE", "207")
+    with ris.uow(hospital.actor("integration")) as uow:
+        careful.journal.let_in(uow, message_id)
+    assert outcome(*intake.take([(message, PLACE)])) == AA
+    assert tasks(ris) == [("message_quarantined", "obsolete")]
+    assert rows(ris, "SELECT actor_name FROM audit_entry WHERE what = 'message.let_in'") == [("Test Integration",)]
+    with ris.uow() as uow, pytest.raises(NotAllowedNow):
+        careful.journal.let_in(uow, message_id)
+    with ris.uow() as uow, pytest.raises(NotFound):
+        careful.journal.let_in(uow, 1)
+
+
+def test_a_message_that_was_let_in_and_stops_the_program_again_raises_a_new_task(
+    ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]
+) -> None:
+    message, message_id = set_aside
+    with ris.uow(hospital.actor("integration")) as uow:
+        careful.journal.let_in(uow, message_id)
+    with ris.uow() as uow:
+        uow.add(Strike(digest=careful.journal.digest(message), count=careful.STRIKES, at=uow.now))
+    CarefulIntake(ris, after_abnormal_exit=False).take([(message, PLACE)])
+    assert tasks(ris) == [("message_quarantined", "obsolete"), ("message_quarantined", "open")]
+
+
+def test_a_replay_of_the_same_bytes_lets_their_sender_in(ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]) -> None:
+    message, message_id = set_aside
+    intake = CarefulIntake(ris, after_abnormal_exit=False)
+    assert replay(ris, message_id, hospital.actor("integration")).state is MessageState.applied
+    assert outcome(*intake.take([(message, PLACE)])) == AA
+    assert counts(ris)["patient"] == 1
+
+
+def test_after_a_corrected_replay_the_bytes_that_stopped_the_program_stay_set_aside(
+    ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]
+) -> None:
+    message, message_id = set_aside
+    corrected = adt("A04", pid("M2"), control_id="X1")
+    assert replay(ris, message_id, hospital.actor("integration"), corrected).state is MessageState.applied
+    assert outcome(*CarefulIntake(ris, after_abnormal_exit=False).take([(message, PLACE)]))[:2] == ("AE", "207")

@@ -6,8 +6,12 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from ris.audit.model import AuditEntry
 from ris.base.clock import utc_now
 from ris.bootstrap import Ris
+from ris.hl7.careful import CarefulIntake
+from ris.journal.model import Message, Strike
+from ris.journal.service import digest
 from ris.partner.model import Partner
 from ris.processes import database, lock
 from ris.processes.commands import main
@@ -201,3 +205,27 @@ def test_a_file_of_messages_is_imported_and_each_answer_is_shown(installed: Path
     assert "M1\tORM^O01\tAA\n" in result.output
     assert "M2\tORM^O01\tAE\twe know no such order\n" in result.output
     assert "2 messages, 1 refused" in result.output
+
+
+def test_a_message_that_was_set_aside_is_let_in_by_who_may(installed: Path) -> None:
+    typed(installed, "site", "add", "MAIN", "Main hospital", "--zone", "Europe/Berlin")
+    for login, role in (("ida", "integration"), ("sue", "scheduler")):
+        typed(
+            installed, "user", "add", login, "--family", "Oak", "--given", login, "--role", role,
+            answers="a long corridor\na long corridor\n",
+        )  # fmt: skip
+    ris = opened(installed)
+    raw = b"MSH|^~\\&|EHR|HOSP|RIS|RAD|20260801||ADT^A04|X1|P|2.3.1\r"
+    with ris.uow() as uow:
+        uow.add(Strike(digest=digest(raw), count=3, at=uow.now))
+    CarefulIntake(ris, after_abnormal_exit=False).take([(raw, "192.0.2.1:4000")])
+    with ris.read() as session:
+        message_id = str(session.scalars(sa.select(Message.id)).one())
+    let_in = ("message", "let-in", message_id, "--login")
+    assert "has not the right interface:manage" in typed(installed, *let_in, "sue", answers="a long corridor\n").output
+    assert "password is wrong" in typed(installed, *let_in, "ida", answers="a short corridor\n").output
+    assert typed(installed, *let_in, "ida", answers="a long corridor\n").output.endswith("is taken when it comes again\n")
+    with ris.read() as session:
+        assert session.scalars(sa.select(AuditEntry.actor_name).where(AuditEntry.what == "message.let_in")).all() == ["ida Oak"]
+        assert session.scalars(sa.select(Strike)).all() == []
+    ris.close()

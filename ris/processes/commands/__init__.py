@@ -8,6 +8,7 @@ from ris.processes.commands.audit import audit
 from ris.processes.commands.database import db
 from ris.processes.commands.destination import destination
 from ris.processes.commands.import_file import import_file
+from ris.processes.commands.message import message
 from ris.processes.commands.partner import partner
 from ris.processes.commands.serve import jobs, listener, run, sender, web
 from ris.processes.commands.show import doctor, routes
@@ -29,5 +30,5 @@ def main(context: click.Context, config: Path | None) -> None:
     context.call_on_close(start.close)
 
 
-for command in (run, web, listener, sender, jobs, db, site, user, partner, destination, import_file, routes, audit, doctor):
+for command in (run, web, listener, sender, jobs, db, site, user, partner, destination, import_file, message, routes, audit, doctor):
     main.add_command(command)
