@@ -18,7 +18,7 @@ from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 from tests.journal.entries import journalled
 from tests.messages.samples import adt, merge, order, pid
-from tests.outbox.outgoing import send_to, sending, until_state
+from tests.outbox.outgoing import send_to, sending, until, until_state
 from tests.web.visitor import NOW, Visitor, trail
 
 Visitors = Callable[[], Visitor]
@@ -54,6 +54,12 @@ def test_the_first_page_shows_both_ways_and_what_is_late(ris: Ris, hospital: Hos
     assert "late" not in page.split("<tbody")[1].split("</tbody>")[0]
     clock.advance(minutes=11)
     assert "late: 16 min" in analyst.get("/interfaces").text
+
+
+def test_a_destination_that_no_sender_process_has_says_so(ris: Ris, analyst: Visitor) -> None:
+    assert "no sender process" in analyst.get("/interfaces").text
+    with sending(ris):
+        until(lambda: "no sender process" not in analyst.get("/interfaces").text)
 
 
 def test_a_poll_without_news_is_answered_with_nothing_and_leaves_no_trace(ris: Ris, analyst: Visitor) -> None:

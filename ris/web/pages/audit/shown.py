@@ -1,7 +1,5 @@
 """Entries of the audit trail as a person reads them: names and numbers instead of keys."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +13,7 @@ from ris.order.model import RequestedProcedure
 from ris.partner.model import Destination, Partner
 from ris.patient.search import names
 from ris.staff.model import Role, User
+from ris.web.csv_text import csv_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +58,17 @@ def lines(session: Session, rows: list[EntryRow]) -> list[Line]:
 
 def csv_parts(parts: Iterable[list[Line]]) -> Iterator[str]:
     """The lines as RFC 4180 text, part by part; no cell is taken for a formula by the program that opens it."""
-    yield _csv([COLUMNS])
+    yield csv_text([COLUMNS])
     for part in parts:
-        yield _csv(_cells(line) for line in part)
+        yield csv_text(_cells(line) for line in part)
 
 
 def _cells(line: Line) -> tuple[str, ...]:
     row = line.entry
-    cells = (
+    return (
         row.at.isoformat(), row.actor_name, row.actor_kind, row.place, row.action, row.what, line.about, line.patient, line.exam,
         line.site, row.outcome, line.detail, str(row.id), "yes" if row.is_sealed else "no",
     )  # fmt: skip
-    return tuple(f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells)
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
 
 
 def _procedure_ids(rows: list[EntryRow]) -> set[int]:

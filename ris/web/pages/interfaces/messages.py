@@ -1,8 +1,6 @@
 """The list of messages: searched by what an analyst knows of one, paged by place, saved as a file."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 from flask import Response, request, url_for
@@ -16,6 +14,7 @@ from ris.program import Program
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may_anywhere, requires
+from ris.web.csv_text import csv_text
 from ris.web.page import look_query, program, reading
 from ris.web.pages.interfaces.asked import OPEN, Asked, candidates, cursor_text, links_of, wanted
 from ris.web.pages.interfaces.blueprint import bp
@@ -66,22 +65,14 @@ def partners_by_name(session: Session) -> list[tuple[int, str]]:
 
 
 def _lines(program: Program, which: Wanted) -> Iterator[str]:
-    yield _csv([COLUMNS])
+    yield csv_text([COLUMNS])
     with program.read() as session:
         for rows in parts(session, which, MOST_IN_A_FILE):
-            yield _csv(_cells(row) for row in rows)
+            yield csv_text(_cells(row) for row in rows)
 
 
 def _cells(row: MessageRow) -> tuple[str, ...]:
-    cells = (
+    return (
         row.at.isoformat(), row.direction, row.partner_name or "", row.kind, row.control_id, row.state, row.ack_code, row.error,
         row.place, str(row.id),
     )  # fmt: skip
-    # No cell is taken for a formula by the program that opens the file.
-    return tuple(f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell for cell in cells)
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

@@ -108,8 +108,9 @@ def _destinations(session: Session, now: datetime, today: datetime) -> Iterator[
         rate = rates.get(row.destination_id, outgoing.Rate())
         state = NOBODY_SENDS if not row.active else "held" if row.held else "running"
         age = row.age(now)
+        note = row.held_why or ("no sender process" if row.active and not row.holder else "")
         yield Connection(
-            f"d-{row.destination_id}", "out", row.name, row.address, state, row.held_why, row.last_delivered_at,
+            f"d-{row.destination_id}", "out", row.name, row.address, state, note, row.last_delivered_at,
             rate.five_minutes, rate.hour, rate.failed_today, row.waiting, row.parked,
             duration(int(age.total_seconds()) // 60) if age else "", row.is_alarming(now), row.destination_id,
         )  # fmt: skip
