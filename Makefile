@@ -8,6 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 LOCKED := .venv/.locked
 PROJECT := .venv/.project
+PEER := tests/bench/medplum/node_modules/.built
 COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --generate-hashes --python-version 3.11
 
 .PHONY: help setup run test check fix bench faults corpus fuzz migrate migration docs pictures lock clean system-packages
@@ -66,6 +67,7 @@ lock: setup  ## Resolve all versions anew and write the lock files
 	$(COMPILE) --upgrade --group node -o requirements-node.lock
 	$(COMPILE) --upgrade --group fuzz -o requirements-fuzz.lock
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
+	npm install --prefix tests/bench/medplum --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:  ## Remove what set-up and tests made; databases stay
 	rm -rf .venv build dist test-output ris/web/static/vendor
@@ -80,6 +82,11 @@ $(BIN)/python:
 	  || tests/setup/packages.sh python "$$($(BASE_PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
 	@echo 'Making the environment in .venv'
 	@$(BASE_PYTHON) -m venv --clear .venv
+
+$(PEER): tests/bench/medplum/package-lock.json $(PROJECT)
+	@echo 'Building the server to measure against (a minute)'
+	@cd tests/bench/medplum && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-audit --no-fund
+	@touch $@
 
 # hl7apy is published as source only; everything else must be a wheel, so that nothing is compiled here.
 $(LOCKED): requirements.lock requirements-node.lock | $(BIN)/python

@@ -21,6 +21,11 @@ from tests.running import ROOT, Running
 
 CONNECTIONS = (1, 8, 32)
 SECONDS = 4.0
+PEERS = {
+    "floor": [sys.executable, "-m", "tests.bench.peers", "floor"],
+    "python-hl7": [sys.executable, "-m", "tests.bench.peers", "python-hl7"],
+    "@medplum/hl7": ["node", "tests/bench/medplum/server.mjs"],
+}
 TABLES = ("message", "patient", "patient_identifier", "visit", "imaging_order", "requested_procedure", "event", "audit_entry", "delivery")
 
 
@@ -28,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         rates: dict[str, dict[int, LoadResult]] = {}
-        for name in ("floor", "python-hl7"):
+        for name in PEERS:
             rates[name] = _measure(lambda name=name: _peer(name, work))
         rates["RIS on SQLite"] = _measure_ris(work, "")
         postgres = PostgresServer.create()
@@ -113,11 +118,9 @@ def _check_rows(before: dict[str, int], after: dict[str, int], acked: int) -> No
 
 @contextmanager
 def _peer(name: str, work: Path) -> Iterator[int]:
-    """A peer server of `tests.bench.peers` in a process of its own, on a fresh durable SQLite file."""
+    """A peer server in a process of its own, on a fresh durable SQLite file; it prints its port when it is ready."""
     database = Path(tempfile.mkdtemp(dir=work)) / "peer.db"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.peers", name, str(database)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([*PEERS[name], str(database)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield int(process.stdout.readline())
@@ -132,7 +135,7 @@ def _print(rates: dict[str, dict[int, LoadResult]]) -> None:
         cells = (f"{r.rate:8.0f} ({r.p50_ms:.1f} / {r.p99_ms:.1f})" for r in results.values())
         print(f"{name:44}" + "".join(f"{cell:>29}" for cell in cells))
     for name in ("RIS on SQLite", "RIS on PostgreSQL"):
-        for peer in ("python-hl7", "floor"):
+        for peer in PEERS:
             ratios = (rates[name][c].rate / rates[peer][c].rate for c in CONNECTIONS)
             print(f"{name + ' / ' + peer:44}" + "".join(f"{ratio:>29.2f}" for ratio in ratios))
 
