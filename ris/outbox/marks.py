@@ -44,6 +44,8 @@ class Outgoing:
     control_id: str
     message_id: int
     payload: bytes
+    is_new: bool
+    """Its bytes were stored just now and have not left, so that they may still be made anew."""
 
 
 def keep(uow: UnitOfWork, group: Sequence[Found]) -> list[Outgoing]:
@@ -61,7 +63,7 @@ def keep(uow: UnitOfWork, group: Sequence[Found]) -> list[Outgoing]:
             continue
         match found.outcome:
             case Stored(message_id, payload):
-                outgoing.append(_outgoing(found, message_id, payload))
+                outgoing.append(_outgoing(found, message_id, payload, is_new=False))
             case NothingToTell():
                 _mark(uow, found.delivery_id, Verdict(DeliveryState.skipped, str(found.outcome)))
             case CannotBuild():
@@ -70,7 +72,7 @@ def keep(uow: UnitOfWork, group: Sequence[Found]) -> list[Outgoing]:
             case made:
                 message_id = made.keep(uow)
                 new.append({"key": found.delivery_id, "kept": message_id})
-                outgoing.append(_outgoing(found, message_id, made.payload))
+                outgoing.append(_outgoing(found, message_id, made.payload, is_new=True))
     if new:
         uow.session.connection().execute(_KEPT, new)
     return outgoing
@@ -107,15 +109,19 @@ def refuse(uow: UnitOfWork, delivery_id: int, answer: Answer, policy: Policy) ->
 
 
 def withdraw(uow: UnitOfWork, transport: Transport, unsent: Sequence[Outgoing]) -> None:
-    """These were stored and never left: they are built anew at their turn, from what is true then."""
-    if unsent:
-        ids = [outgoing.delivery_id for outgoing in unsent]
+    """Those that were just stored and never left are built anew at their turn, from what is true then.
+
+    What may have left in an earlier try keeps its bytes for ever.
+    """
+    new = [outgoing for outgoing in unsent if outgoing.is_new]
+    if new:
+        ids = [outgoing.delivery_id for outgoing in new]
         uow.session.execute(_update(ids).values(message_id=None).execution_options(synchronize_session=False))
-        transport.withdraw(uow, [outgoing.message_id for outgoing in unsent])
+        transport.withdraw(uow, [outgoing.message_id for outgoing in new])
 
 
-def _outgoing(found: Found, message_id: int, payload: bytes) -> Outgoing:
-    return Outgoing(found.delivery_id, found.order_key, found.control_id, message_id, payload)
+def _outgoing(found: Found, message_id: int, payload: bytes, *, is_new: bool) -> Outgoing:
+    return Outgoing(found.delivery_id, found.order_key, found.control_id, message_id, payload, is_new)
 
 
 def _still_waiting(session: Session, delivery_ids: Sequence[int]) -> set[int]:

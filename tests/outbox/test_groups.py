@@ -7,15 +7,15 @@ import pytest
 import sqlalchemy as sa
 
 from ris.bootstrap import Ris
-from ris.hl7.sender import NEVER_SENT
+from ris.hl7.sender import NEVER_SENT, MllpTransport
 from ris.journal.model import Message
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
-from ris.outbox import service
+from ris.outbox import marks, queries, service
 from ris.outbox.line import GROUP, Pace
 from ris.outbox.model import Delivery, DeliveryState
 from ris.outbox.verdict import REFUSED_TRIES
-from ris.partner.model import OnRefusal
+from ris.partner.model import Destination, OnRefusal
 from ris.patient import service as patients
 from ris.simulator.mllp import Arrival, Receiver
 from tests.factories.hospital import Hospital
@@ -156,6 +156,31 @@ def test_what_waited_for_a_partner_that_was_down_names_the_survivor_of_a_merge(r
     for arrival in receiver.arrivals:
         assert b"M-NEW^^^HOSP^MR" in arrival.payload
         assert b"M-OLD" not in arrival.payload
+
+
+def test_what_may_have_left_in_an_earlier_try_is_never_made_anew(ris: Ris, hospital: Hospital) -> None:
+    """It is prepared again and then, because the destination is held, not sent: only what was new is taken back."""
+    first, second = queue(ris, [place(ris, hospital)], 2)
+    with Receiver(answer="none") as receiver:
+        send_to(ris, hospital, receiver.port, ack_timeout_s=1)
+        with sending(ris):
+            until(lambda: attempts(ris, first))
+    transport = MllpTransport(ris.clock)
+    with ris.uow() as uow:
+        told = queries.due(uow.session, hospital.destination_id, limit=2)
+        destination = uow.session.get_one(Destination, hospital.destination_id)
+        (made,) = transport.build(uow.session, told[1:], destination)
+        group = [
+            marks.Found(first, told[0][0].order_key, told[0][0].control_id, marks.Stored(told[0][0].message_id, b"")),
+            marks.Found(second, told[1][0].order_key, told[1][0].control_id, made),
+        ]
+        outgoing = marks.keep(uow, group)
+        marks.withdraw(uow, transport, outgoing)
+        uow.flush()
+    assert (delivery(ris, first).message_id, delivery(ris, second).message_id) == (told[0][0].message_id, None)
+    with Receiver(port=receiver.port) as again, sending(ris):
+        until_state(ris, second, S.delivered)
+    assert again.arrivals[0].payload == receiver.arrivals[0].payload
 
 
 @pytest.mark.parametrize("code", ["AE", "AR"])

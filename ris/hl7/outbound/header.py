@@ -60,15 +60,12 @@ class Writer:
         self._segments: list[str] = []
 
     def add(self, name: str, fields: Mapping[int, er7.Value]) -> None:
-        for number, value in fields.items():
-            if value:
-                self._structure.check(name, number)
+        self._structure.check(name, max((number for number, value in fields.items() if value), default=1))
         self._segments.append(er7.segment(name, fields))
 
     def add_alike(self, name: str, fields: Mapping[int, er7.Value], gaps: Sequence[int], rows: Iterable[Sequence[str]]) -> None:
         """Segments that differ in the texts of the fields `gaps` alone, one for each row of texts."""
-        for number in (*fields, *gaps):
-            self._structure.check(name, number)
+        self._structure.check(name, max(*fields, *gaps))
         self._segments.extend(map(er7.pattern(name, fields, gaps), rows))
 
     def moment(self, at: datetime | None) -> str:
