@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ris.bootstrap import Ris
+from ris.catalog import service as catalog
 from ris.hl7.er7 import Message
 from ris.hl7.explain import tables
 from ris.hl7.explain.advice import MOST, advice
@@ -151,3 +152,13 @@ def test_it_says_what_was_read_and_which_code_leads_where(ris: Ris, hospital: Ho
         "OBR-4": "CTHEAD: CT head without contrast",
         "OBR[2]-4": "not mapped: the exam waits with the raw code",
     }
+
+
+def test_the_partner_s_own_codes_are_said_as_what_they_are_here(ris: Ris, hospital: Hospital) -> None:
+    with ris.uow() as uow:
+        for kind, theirs, ours in (("priority", "EIL", "S"), ("class", "STAT", "I"), ("sex", "W", "F")):
+            catalog.map_code(uow, partner_id=hospital.partner_id, kind=kind, their_code=theirs, our_code=ours)
+    raw = orm(pid("M1", sex="W"), pv1("V1", "STAT"), orc("NW", "P1", f7="^^^^^EIL"), obr("P1"))
+    with ris.read() as session:
+        said = mapped(session, parsed(raw), hospital.partner_id)
+    assert (said["ORC-7.6"], said["PV1-2"], said["PID-8"]) == ("priority S", "class I", "female")

@@ -212,6 +212,12 @@ def test_an_outbound_message_shows_its_delivery_each_try_and_the_message_that_it
     assert "ONE" in analyst.get(cause).text
 
 
+def test_what_was_read_stands_beside_the_first_of_several(ris: Ris, analyst: Visitor) -> None:
+    take(ris, adt("A04", pid("M1~M2^^^OTHER^MR"), control_id="TWO"))
+    row = opened(analyst, "TWO").split(">PID-3[1]<")[1].split("</tr>")[0]
+    assert "MR M1 of HOSP; MR M2 of OTHER" in row
+
+
 def test_what_is_no_hl7_is_shown_as_it_came(ris: Ris, analyst: Visitor) -> None:
     message_id = journalled(ris, "", state=MessageState.refused, raw=b"<b>hello\xff")
     page = analyst.get(f"/interfaces/messages/{message_id}").text

@@ -6,19 +6,30 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.catalog.model import Procedure
-from ris.catalog.queries import procedures_for
+from ris.catalog.queries import other_codes, procedures_for
 from ris.hl7.er7 import Message, Segment
 from ris.hl7.explain.view import place_of
 from ris.hl7.inbound import fields
 from ris.partner.queries import PartnerRow, partners
 
+CODED = (
+    ("class", "PV1", 2, 1),
+    ("priority", "TQ1", 9, 1),
+    ("priority", "ORC", 7, 6),
+    ("priority", "OBR", 27, 6),
+    ("priority", "OBR", 5, 1),
+)
+"""Kind of code, segment, field and component; sex and procedures apart."""
+
 
 def mapped(session: Session, message: Message, partner_id: int | None) -> dict[str, str]:
     """Place, such as `OBR-4`, to what its value means here now; nothing for a sender who is not known."""
-    partner = next((row for row in partners(session).by_name.values() if row.id == partner_id), None)
+    known = partners(session, other_codes(session)).by_name.values()
+    partner = next((row for row in known if row.id == partner_id), None)
     if partner is None:
         return {}
-    return {"MSH-3": f"partner {partner.name}", **dict(_person(message, partner)), **dict(_procedures(session, message, partner))}
+    said = [*_person(message, partner), *_codes(message, partner), *_procedures(session, message, partner)]
+    return {"MSH-3": f"partner {partner.name}", **dict(said)}
 
 
 def _person(message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:
@@ -34,6 +45,16 @@ def _person(message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:
     visit = fields.visit(message, partner)
     if visit:
         yield "PV1-19" if message.value("PV1", 19) else "PID-18", f"visit {visit.visit_number} of {visit.authority}"
+
+
+def _codes(message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:
+    """The partner's own codes, where somebody has said what they are here."""
+    for kind, name, field, component in CODED:
+        for segment in message.all(name):
+            code = segment.value(field, component).strip()
+            ours = partner.our(kind, code)
+            if code and ours != code:
+                yield f"{place_of(segment)}-{field}" + (f".{component}" if component > 1 else ""), f"{kind} {ours}"
 
 
 def _procedures(session: Session, message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:

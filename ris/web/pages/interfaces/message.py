@@ -39,6 +39,10 @@ class Explained:
     read_as: dict[str, str]
     """Place to what it means here."""
 
+    def read_at(self, place: str) -> str:
+        """A field is read from its first repetition on."""
+        return self.read_as.get(place) or self.read_as.get(place.removesuffix("[1]"), "")
+
     def remarks_at(self, place: str) -> list[str]:
         return [remark.text for remark in self.advice.remarks if remark.place == place]
 
