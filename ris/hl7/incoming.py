@@ -71,7 +71,8 @@ class Group:
     def _collect(self, one: Incoming, message: Message, partner: PartnerRow) -> None:
         self.identifiers.update(i.key for i in one.patient.identifiers)
         for segment in message.all("MRG") + message.all("PID")[1:]:
-            self.identifiers.update(i.key for i in fields.identifiers(segment.field(1 if segment.name == "MRG" else 3), partner))
+            for n in (1, 4) if segment.name == "MRG" else (2, 3):
+                self.identifiers.update(i.key for i in fields.identifiers(segment.field(n), partner))
             self.visits.update(fields.visits_named(segment, partner))
         if one.visit:
             self.visits.add(one.visit.key)

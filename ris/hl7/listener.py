@@ -124,6 +124,8 @@ class Listener:
         self._own_ports: dict[int, str] = {}
         """Of partners, to the addresses that are let in."""
         self._own_servers: dict[int, asyncio.Server] = {}
+        self._ports_taken: set[int] = set()
+        """By somebody else, when they were tried last."""
         self._writer = threading.Thread(target=self._write, name="writer")
 
     async def serve(self, ready: "asyncio.Future[int]", stop: asyncio.Event) -> None:
@@ -157,8 +159,12 @@ class Listener:
         for port in self._own_ports.keys() - self._own_servers.keys():
             try:
                 self._own_servers[port] = await self._listen(port)
+                self._ports_taken.discard(port)
             except OSError as error:
-                log.error("port %d of a partner cannot be listened on: %s", port, error.strerror)
+                # It is tried again each time, and said once.
+                if port not in self._ports_taken:
+                    log.error("port %d of a partner cannot be listened on: %s", port, error.strerror)
+                self._ports_taken.add(port)
 
     def _read_own_ports(self) -> dict[int, str]:
         try:

@@ -74,6 +74,10 @@ def test_without_a_control_id_the_answer_is_never_positive_nor_about_the_content
     assert answer.codes(header("AL", "AL", ""), ENDS["wrong content"]) == ("CR",)
 
 
+ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+"""For what the database has no part in."""
+
+
 # ── through the intake ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -111,6 +115,7 @@ def test_an_accepted_order_is_committed_first_and_then_answered_by_a_message_of_
     assert counts(ris)["imaging_order"] == 1
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("house")
 def test_a_sender_that_wants_no_answer_gets_none_and_its_connection_lives(ris: Ris) -> None:
     silent = enhanced(order("P1^EHR"), "NE", "NE")
@@ -147,17 +152,20 @@ def test_what_cannot_be_stored_is_never_called_accepted(pair: tuple[str, str], c
     assert lines(take(ris, one)[0].split(BETWEEN)[-1])["MSA"][1] in ("AA", "CA")
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("house")
 def test_a_sender_that_wants_no_answer_is_hung_up_on_when_its_message_cannot_be_stored(ris: Ris) -> None:
     assert answer.answer(header("NE", "NE"), Unavailable("no"), ris.clock()).payload == b""
     assert answer.answer(header("NE", "NE"), Invalid("no"), ris.clock()).payload is None
 
 
+@ON_SQLITE
 def test_a_partner_may_agree_on_one_answer_whatever_it_writes(ris: Ris, house: Hospital) -> None:
     agree(ris, house, acknowledgement_mode="original")
     assert lines(take(ris, enhanced(order(), "AL", ""))[0])["MSA"][1] == "AA"
 
 
+@ON_SQLITE
 def test_a_partner_with_release_2_gets_the_commit_block_first(ris: Ris, house: Hospital) -> None:
     agree(ris, house, mllp_release=2)
     silent = enhanced(order("P2^EHR", control_id="X2"), "NE", "NE")
@@ -170,6 +178,7 @@ def test_a_partner_with_release_2_gets_the_commit_block_first(ris: Ris, house: H
     assert answer.Answer(b"", "").with_commit(is_stored=False).payload == b"\x15"
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("house")
 def test_an_acknowledgement_of_our_own_answer_is_not_answered(ris: Ris) -> None:
     (payload,) = take(ris, enhanced(order(), "AL", "AL"))
@@ -181,6 +190,7 @@ def test_an_acknowledgement_of_our_own_answer_is_not_answered(ris: Ris) -> None:
 # ── the response to orders ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("kind", "response"), [("ORM^O01", "ORR^O02^ORR_O02"), ("OMG^O19", "ORG^O20^ORG_O20"), ("OMI^O23", "ORI^O24^ORI_O24")]
 )
@@ -196,6 +206,7 @@ def test_an_order_is_answered_with_our_numbers_where_agreed(kind: str, response:
     assert accessions == [procedure.accession_number for procedure in placed.procedures]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("control", "done", "unable"),
     [("NW", "OK", "UA"), ("XO", "XR", "UX"), ("CA", "CR", "UC"), ("DC", "DR", "UD"), ("HD", "HR", "UH"), ("RL", "OR", "UR")],
@@ -209,6 +220,7 @@ def test_every_control_has_its_own_yes_and_no(control: str, done: str, unable: s
     assert (lines(no)["MSA"][1], lines(no)["ERR"][3][:3], lines(no)["ORC"][1:3]) == ("AE", "205", [unable, "P1^EHR"])
 
 
+@ON_SQLITE
 def test_other_messages_are_acknowledged_as_ever(ris: Ris, house: Hospital) -> None:
     agree(ris, house, order_response="response")
     (payload,) = take(ris, message(msh("ADT^A04^ADT_A01"), pid()))
@@ -218,6 +230,7 @@ def test_other_messages_are_acknowledged_as_ever(ris: Ris, house: Hospital) -> N
 # ── messages that are too long ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@ON_SQLITE
 @pytest.mark.usefixtures("house")
 def test_a_message_that_is_too_long_stands_in_the_journal_with_its_beginning(ris: Ris) -> None:
     long = order(control_id="X1") + b"NTE|1||" + b"x" * 30_000 + b"\r"

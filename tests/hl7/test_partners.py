@@ -26,6 +26,9 @@ from tests.hl7.test_listener_tls import exchange, make_certificate, serving
 from tests.messages.samples import message, msh, obr, orc, order, orm, pid, pv1
 from tests.outbox.outgoing import until
 
+ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+"""For what the database has no part in."""
+
 
 def map_codes(ris: Ris, hospital: Hospital, *codes: tuple[str, str, str]) -> None:
     with ris.uow(hospital.actor("integration")) as uow:
@@ -72,6 +75,7 @@ def test_a_code_that_nobody_has_mapped_holds_nothing_up_and_another_partner_is_n
         assert (order_of(session, "P9").priority, order_of(session, "P9").procedures[0].procedure_id) == (Priority.routine, None)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("kind", "ours"), [("colour", "red"), ("sex", "X"), ("priority", "now"), ("procedure", "NOTHING"), ("observation", "")]
 )
@@ -115,6 +119,7 @@ def serving_plain(ris: Ris) -> Iterator[int]:
 STRANGER = message(msh("ORM^O01", sender="WHO|KNOWS"), pid(), orc("NW", "P1^EHR"), obr("P1^EHR"))
 
 
+@ON_SQLITE
 def test_what_comes_in_by_a_partners_own_port_is_the_partners(ris: Ris, hospital: Hospital) -> None:
     own = free_port()
     agree(ris, hospital, port=own)
@@ -125,7 +130,7 @@ def test_what_comes_in_by_a_partners_own_port_is_the_partners(ris: Ris, hospital
         assert order_of(session).partner_id == hospital.partner_id
 
 
-@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_port_is_opened_and_closed_while_the_listener_runs(ris: Ris, hospital: Hospital) -> None:
     own = free_port()
     with serving_plain(ris):
@@ -145,6 +150,7 @@ def is_open(port: int) -> bool:
     return True
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("addresses", "is_in"), [("127.0.0.1", True), ("10.0.0.0/8 127.0.0.0/8", True), ("192.0.2.1", False)])
 def test_only_the_partners_addresses_may_send_for_it(addresses: str, is_in: bool, ris: Ris, hospital: Hospital) -> None:
     own = free_port()
@@ -159,7 +165,7 @@ def test_only_the_partners_addresses_may_send_for_it(addresses: str, is_in: bool
             assert outcome(peer.exchange(order("P2^EHR"))) == (AA if is_in else ("AR", "207", "MSH^1^3"))
 
 
-@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_a_certificate_speaks_for_the_partner_that_it_names_and_for_no_other(ris: Ris, hospital: Hospital, tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path, "ehr.hospital.example")
     answers = []
@@ -199,6 +205,7 @@ def test_two_partners_have_not_one_port(ris: Ris, hospital: Hospital) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(Partner)) == 1
 
 
+@ON_SQLITE
 def test_a_message_from_a_file_or_a_replay_needs_no_address(ris: Ris, hospital: Hospital) -> None:
     agree(ris, hospital, addresses="192.0.2.99", certificate_name="ehr.example")
     assert ask(ris, order()) == [AA]
