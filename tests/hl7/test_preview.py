@@ -12,6 +12,8 @@ from ris.outbox.model import Delivery, StoredEvent
 from tests.factories.hospital import Hospital
 from tests.outbox.outgoing import Placed, do_exam, place, send_to, sign
 
+pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def placed(ris: Ris, hospital: Hospital) -> Placed:
