@@ -104,6 +104,7 @@ def test_the_standard_has_nothing_against_a_good_message() -> None:
             message(msh("ADT^A04", version="2.8"), "EVN|A04|20261124", pid(), pv1()),
             ("EVN-1", "A value of earlier versions is withdrawn in 2.8"),
         ),
+        (message(msh("ADT^A04", version="2.7"), pid("M1^^^HOSP"), pv1()), ("PID-3.5", "Identifier type code is required")),
         (message(msh("QQQ^Z01"), pid()), ("MSH-9", "the standard has no structure for this type of message")),
         (message(msh("ADT^A04", version="2.7"), pid(), pv1(), "EVN|A04|20261124"), ("EVN", "is required and missing")),
     ],

@@ -127,7 +127,8 @@ def _value(raw: str, place: str, known: Value, depth: int, delimiters: Delimiter
         return
     if known.parts and depth < 2:
         parts = raw.split((delimiters.component, delimiters.subcomponent)[depth])
-        for number, (part, inner) in enumerate(zip(parts, known.parts, strict=False), start=1):
+        for number, inner in enumerate(known.parts, start=1):
+            part = parts[number - 1] if number <= len(parts) else ""
             if not part and inner.least:
                 yield Remark(f"{place}.{number}", f"{inner.name} is required")
             yield from _value(part, f"{place}.{number}", inner, depth + 1, delimiters, version)
