@@ -37,7 +37,10 @@ def read(uow: UnitOfWork, reading: Reading, patient: Patient) -> None:
 
 def observations(reading: Reading, now: datetime) -> list[ObservationData]:
     """Every OBX of a kind that is kept, with a value."""
-    found, reported_at = [], None
+    found: list[ObservationData] = []
+    if reading.message.first("OBX") is None:
+        return found
+    reported_at: datetime | None = None
     for segment in reading.message.segments:
         if segment.name == "OBR":
             reported_at = fields.moment(segment.value(7), reading.partner.zone)

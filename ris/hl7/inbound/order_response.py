@@ -5,7 +5,7 @@ from ris.hl7 import er7
 from ris.hl7.ack import Response
 from ris.hl7.er7 import Segment
 from ris.hl7.inbound.controls import CONTROLS
-from ris.hl7.inbound.orm import control_code, order_groups
+from ris.hl7.inbound.orm import order_groups
 from ris.hl7.inbound.reading import Reading
 from ris.order.model import Order
 
@@ -22,11 +22,10 @@ def order_response(reading: Reading, error: RisError | None) -> Response | None:
     segments: list[str] = []
     if error is None:
         for plan, order in reading.orders:
-            segments += _order(reading, plan.segments, plan.control.done, order)
+            segments += _order(reading, plan.asked.segments, plan.control.done, order)
     else:
-        for group in order_groups(reading):
-            code = control_code(reading, group)
-            segments += _order(reading, group, CONTROLS[code].unable if code in CONTROLS else "UA", None)
+        for asked in order_groups(reading):
+            segments += _order(reading, asked.segments, CONTROLS[asked.code].unable if asked.code in CONTROLS else "UA", None)
     return Response(*kind, tuple(segments))
 
 

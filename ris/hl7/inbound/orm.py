@@ -7,7 +7,7 @@ from ris.hl7.er7 import Segment
 from ris.hl7.inbound import clinical
 from ris.hl7.inbound.adt import found_patient, located, required_patient
 from ris.hl7.inbound.controls import CONTROLS, NEEDS_KNOWN, NEEDS_PROCEDURE, TOLD, Action, Control
-from ris.hl7.inbound.reading import Planned, Reading
+from ris.hl7.inbound.reading import Asked, Planned, Reading
 from ris.hl7.inbound.request import order_numbers, order_request
 from ris.order import placer
 from ris.order import service as orders
@@ -30,8 +30,8 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     wanted = reading.visit
     if wanted is not None and not patients.may_have_visit(uow, found, wanted):
         wanted = None
-    is_replaced = any(control_code(reading, group) == "RO" for group in groups)
-    planned = [_plan(uow, reading, group, found, is_replaced=is_replaced) for group in groups]
+    is_replaced = any(asked.code == "RO" for asked in groups)
+    planned = [_plan(uow, reading, asked, found, is_replaced=is_replaced) for asked in groups]
     with located("PID", 3):
         owns = reading.partner.agreed("order_owns_demographics")
         patient, visit = patients.upsert(uow, data, wanted, owns_demographics=owns)
@@ -45,66 +45,62 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
         _ask_about_visit(uow, reading)
 
 
-def order_groups(reading: Reading) -> list[list[Segment]]:
-    """The segments of each order. Groups that say the same of one number are one order with several procedures."""
-    found: dict[object, list[Segment]] = {}
+def order_groups(reading: Reading) -> list[Asked]:
+    """Each order of the message. Groups that say the same of one number are one order with several procedures."""
+    found: dict[object, Asked] = {}
     for position, group in enumerate(reading.message.groups(("ORC", "OBR"))):
-        if group[0].name in ("ORC", "OBR"):
-            number, _ = order_numbers(group)
-            found.setdefault((number, control_code(reading, group)) if number[0] else position, []).extend(group)
+        (number, namespace), filler = order_numbers(group)
+        code = reading.partner.our("order_control", group[0].value(1).strip()).upper() if group[0].name == "ORC" else ""
+        asked = Asked(group, code, number, namespace, filler)
+        known = found.setdefault((number, namespace, code) if number else position, asked)
+        if known is not asked:
+            known.segments.extend(group)
     return list(found.values())
 
 
-def control_code(reading: Reading, group: list[Segment]) -> str:
-    return reading.partner.our("order_control", group[0].value(1).strip()).upper() if group[0].name == "ORC" else ""
-
-
-def _plan(uow: UnitOfWork, reading: Reading, group: list[Segment], patient: Patient | None, *, is_replaced: bool) -> Planned:
+def _plan(uow: UnitOfWork, reading: Reading, asked: Asked, patient: Patient | None, *, is_replaced: bool) -> Planned:
     """Every refusal that can be known is raised here, before anything changes."""
-    head, code = group[0], control_code(reading, group)
-    control = CONTROLS.get(code)
+    head, control = asked.head, CONTROLS.get(asked.code)
     if control is None:
-        raise Invalid(f"order control {code} is not taken here", error_code="103", location=head.location(1))
-    known = _known(uow, reading, group, control)
+        raise Invalid(f"order control {asked.code} is not taken here", error_code="103", location=head.location(1))
+    known = _known(uow, reading, asked, control)
     if known is not None and (patient is None or known.patient_id != patient.id):
         _conflict_task(reading, known)
         raise Duplicate("this order number belongs to another patient", location=head.location(2))
-    action = _action(reading, group, control.action, known, is_replaced=is_replaced)
-    if action in NEEDS_PROCEDURE and not any(s.name == "OBR" for s in group):
+    action = _action(reading, asked, control.action, known, is_replaced=is_replaced)
+    if action in NEEDS_PROCEDURE and not any(s.name == "OBR" for s in asked.segments):
         raise Missing("the order names no procedure: OBR is missing", error_code="100", location=Location("OBR"))
     if action is Action.change and known is not None and known.status in _ENDED:
         raise NotAllowedNow(f"the order is {known.status}: nothing can be changed any more", location=head.location(1))
-    return Planned(group, control, action, known)
+    return Planned(asked, control, action, known)
 
 
-def _action(reading: Reading, group: list[Segment], asked: Action, known: Order | None, *, is_replaced: bool) -> Action:
+def _action(reading: Reading, asked: Asked, action: Action, known: Order | None, *, is_replaced: bool) -> Action:
     """What is asked, seen what we know: a new order that is known is changed, a changed one that is not known may be placed."""
-    head = group[0]
-    if asked is Action.told:
-        asked = TOLD.get(head.value(5).strip().upper(), Action.told)
+    head = asked.head
+    if action is Action.told:
+        action = TOLD.get(head.value(5).strip().upper(), Action.told)
     if known is not None:
         # A replacement that is in the same message (RO) is an order of its own; without one the order itself is replaced.
-        meant = Action.cancel if is_replaced and asked is Action.replace else asked
+        meant = Action.cancel if is_replaced and action is Action.replace else action
         return Action.change if meant in NEEDS_PROCEDURE else meant
-    if asked in NEEDS_KNOWN:
-        raise NotFound("we know no such order", location=head.location(3 if asked is Action.number else 2))
-    if asked in (Action.change, Action.replace) and reading.partner.agreed("change_of_unknown_order") == "refuse":
+    if action in NEEDS_KNOWN:
+        raise NotFound("we know no such order", location=head.location(3 if action is Action.number else 2))
+    if action in (Action.change, Action.replace) and reading.partner.agreed("change_of_unknown_order") == "refuse":
         raise NotFound("we know no such order", location=head.location(2))
-    if asked is Action.parent or (is_replaced and asked is Action.replace):
+    if action is Action.parent or (is_replaced and action is Action.replace):
         return Action.parent
-    (number, _), _ = order_numbers(group)
-    if not number and reading.partner.agreed("missing_placer_number") == "refuse":
+    if not asked.placer and reading.partner.agreed("missing_placer_number") == "refuse":
         raise Missing("the order has no number", location=head.location(2))
     return Action.place
 
 
-def _known(uow: UnitOfWork, reading: Reading, group: list[Segment], control: Control) -> Order | None:
-    (number, namespace), filler = order_numbers(group)
+def _known(uow: UnitOfWork, reading: Reading, asked: Asked, control: Control) -> Order | None:
     known: Order | None = None
-    if number and control.action is not Action.number:
-        known = uow.find(Order.placer_key, orders.placer_key(reading.partner.id, namespace, number))
-    if known is None and filler:
-        known = uow.find(Order.filler_number, filler)
+    if asked.placer and control.action is not Action.number:
+        known = uow.find(Order.placer_key, orders.placer_key(reading.partner.id, asked.namespace, asked.placer))
+    if known is None and asked.filler:
+        known = uow.find(Order.filler_number, asked.filler)
     return known
 
 
@@ -119,8 +115,8 @@ def _conflict_task(reading: Reading, known: Order) -> None:
 def _apply(uow: UnitOfWork, reading: Reading, plan: Planned, patient: Patient, visit: Visit | None) -> None:
     order = plan.known
     if plan.action in (Action.place, Action.change):
-        wanted = order_request(reading, plan.segments, patient, visit)
-        with located(plan.head.name, 2):
+        wanted = order_request(reading, plan.asked, patient, visit)
+        with located(plan.asked.head.name, 2):
             order = orders.change(uow, order, wanted) if order is not None else orders.place(uow, wanted)
         reading.touched.update(Ref("procedure", p.id) for p in order.procedures)
     elif order is not None:
@@ -140,19 +136,19 @@ def _ask_about_visit(uow: UnitOfWork, reading: Reading) -> None:
 def _act(uow: UnitOfWork, reading: Reading, plan: Planned, order: Order) -> None:
     """Everything that is done to an order we know, but for a change of what it asks for."""
     if plan.action is Action.cancel:
-        _cancel(uow, reading, plan.head, order)
+        _cancel(uow, reading, plan.asked.head, order)
     elif plan.action is Action.hold:
         with located("ORC", 1):
-            placer.hold(uow, order.id, _reason(plan.head) or "put on hold by the placer")
+            placer.hold(uow, order.id, _reason(plan.asked.head) or "put on hold by the placer")
     elif plan.action is Action.release:
         with located("ORC", 1):
             placer.release(uow, order.id)
     elif plan.action is Action.number:
-        (number, namespace), _ = order_numbers(plan.segments)
         with located("ORC", 2):
+            number, namespace = plan.asked.placer, plan.asked.namespace
             placer.assign_number(uow, order, partner_id=reading.partner.id, number=number, namespace=namespace)
     elif plan.action is Action.told:
-        placer.note_status(uow, order, plan.head.value(5))
+        placer.note_status(uow, order, plan.asked.head.value(5))
 
 
 def _cancel(uow: UnitOfWork, reading: Reading, head: Segment, known: Order) -> None:

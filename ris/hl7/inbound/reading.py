@@ -13,17 +13,29 @@ from ris.patient.service import PatientData, VisitData
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What is to be done with one order of a message."""
+class Asked:
+    """One order of a message: its segments, what ORC-1 says, and the numbers that it is known by."""
 
     segments: list[Segment]
-    control: Control
-    action: Action
-    known: Order | None
+    code: str
+    """ORC-1, table 0119."""
+    placer: str
+    namespace: str
+    filler: str
 
     @property
     def head(self) -> Segment:
         return self.segments[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is to be done with one order of a message."""
+
+    asked: Asked
+    control: Control
+    action: Action
+    known: Order | None
 
 
 @dataclass(slots=True)

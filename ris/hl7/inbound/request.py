@@ -8,7 +8,7 @@ from ris.base.errors import Missing
 from ris.base.ref import Coded
 from ris.hl7.er7 import Segment
 from ris.hl7.inbound import fields
-from ris.hl7.inbound.reading import Reading
+from ris.hl7.inbound.reading import Asked, Reading
 from ris.order.service import OrderRequest, ProcedureRequest
 from ris.order.status import Priority
 from ris.patient.model import Patient, Visit
@@ -37,14 +37,14 @@ def _entity(segment: Segment, field: int) -> tuple[str, str]:
     return (number, segment.value(field, 2).strip() or segment.value(field, 3).strip()) if number else ("", "")
 
 
-def order_request(reading: Reading, group: list[Segment], patient: Patient, visit: Visit | None) -> OrderRequest:
+def order_request(reading: Reading, asked: Asked, patient: Patient, visit: Visit | None) -> OrderRequest:
     """What ORC and its OBRs ask for; what stands once for the order is read from the first OBR."""
-    head, first = group[0], next(s for s in group if s.name == "OBR")
+    group, head = asked.segments, asked.head
+    first = next(s for s in group if s.name == "OBR")
     orc = head if head.name == "ORC" else None
     tq1 = next((s for s in group if s.name == "TQ1"), None)
     number, name = _orderer(orc, first)
     number = reading.partner.our("provider", number)
-    (placer, namespace), _ = order_numbers(group)
     zone = reading.partner.zone
     parts = _parts(group)
     # A ZDS behind the last of several OBRs may be meant for all of them, and one UID names one study: then it is nobody's.
@@ -54,8 +54,8 @@ def order_request(reading: Reading, group: list[Segment], patient: Patient, visi
         site_id=reading.site_id,
         procedures=tuple(_procedure(reading, group, part, reads_zds=each_has_zds) for part in parts),
         partner_id=reading.partner.id,
-        placer_number=placer,
-        placer_namespace=namespace,
+        placer_number=asked.placer,
+        placer_namespace=asked.namespace,
         visit_id=visit.id if visit else None,
         priority=_priority(reading, orc, first, tq1),
         requested_at=_first(lambda text: fields.moment(text, zone), (tq1, 7, 1), (orc, 7, 4), (first, 27, 4), (first, 36, 1)),
