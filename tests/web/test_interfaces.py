@@ -1,5 +1,6 @@
 """The interface pages: connections, the list of messages, deliveries, and what the trail keeps of a look."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from ris.journal.model import Message, MessageState
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Delivery, DeliveryState
 from ris.simulator.mllp import Receiver
+from ris.staff.model import Role, RoleAssignment, RolePermission
+from ris.staff.permission import Permission
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
@@ -54,6 +57,22 @@ def test_the_first_page_shows_both_ways_and_what_is_late(ris: Ris, hospital: Hos
     assert "late" not in page.split("<tbody")[1].split("</tbody>")[0]
     clock.advance(minutes=11)
     assert "late: 16 min" in analyst.get("/interfaces").text
+
+
+def test_who_may_only_look_is_led_to_nothing_that_is_closed(ris: Ris, hospital: Hospital, visitor: Visitors) -> None:
+    with ris.uow() as uow:
+        role = uow.add(Role(code="watcher", name="Watcher"))
+        uow.session.flush()
+        uow.add(RolePermission(role_id=role.id, permission=Permission.INTERFACE_READ))
+        uow.add(RoleAssignment(user_id=hospital.users["billing"], role_id=role.id, site_id=hospital.sites["MAIN"]))
+    take(ris, adt("A04", "PID|1", control_id="BAD"))
+    someone = visitor()
+    someone.enter(hospital.users["billing"])
+    pages = [someone.get("/interfaces").text, someone.get("/interfaces/deliveries").text, opened(someone, "BAD")]
+    for page in pages:
+        addresses = {address.replace("&amp;", "&") for address in re.findall(r'href="(/(?:interfaces|partners)[^"]*)"', page)}
+        assert addresses
+        assert [address for address in sorted(addresses) if someone.get(address).status_code != 200] == []
 
 
 def test_a_destination_that_no_sender_process_has_says_so(ris: Ris, analyst: Visitor) -> None:
