@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -83,8 +84,7 @@ class Known:
         found = self._found[column]
         for key in keys:
             found[key] = []
-        query = sa.select(model).where(column.in_(keys)).order_by(*sa.inspect(model).primary_key).options(raiseload("*"))
-        for row in self._session.scalars(query):
+        for row in self._session.scalars(_query(column), {"keys": list(keys)}):
             found[getattr(row, column.key)].append(row)
             for following, attribute in _LEADS.get(model, ()):
                 self._expect(following, getattr(row, attribute))
@@ -99,3 +99,10 @@ class Known:
     def _expect(self, column: Column, key: object) -> None:
         if isinstance(key, int):
             self._expected[column].add(key)
+
+
+@cache
+def _query(column: Column) -> sa.Select[Any]:
+    """Made once: to put it together takes longer than to run it."""
+    among = column.in_(sa.bindparam("keys", expanding=True))
+    return sa.select(column.class_).where(among).order_by(*sa.inspect(column.class_).primary_key).options(raiseload("*"))
