@@ -47,7 +47,7 @@ def check(page: Page, name: str) -> None:
 def test_an_analyst_looks_what_flows_and_finds_what_was_refused(house: House, page: Page) -> None:
     problems = page_problems(page)
     log_in(page, house.address, "integration", "/interfaces")
-    expect(page.get_by_role("row", name="EHR results")).to_contain_text("running")
+    expect(page.get_by_role("row", name="EHR results")).to_contain_text("no sender process")
     check(page, "interfaces")
 
     page.get_by_label("Why EHR results is held").fill("their upgrade")

@@ -106,11 +106,19 @@ def _destinations(session: Session, now: datetime, today: datetime) -> Iterator[
     rates = outgoing.rates(session, now, today)
     for row in outbox.queues(session):
         rate = rates.get(row.destination_id, outgoing.Rate())
-        state = NOBODY_SENDS if not row.active else "held" if row.held else "running"
+        state, note = _state(row)
         age = row.age(now)
-        note = row.held_why or ("no sender process" if row.active and not row.holder else "")
         yield Connection(
             f"d-{row.destination_id}", "out", row.name, row.address, state, note, row.last_delivered_at,
             rate.five_minutes, rate.hour, rate.failed_today, row.waiting, row.parked,
             duration(int(age.total_seconds()) // 60) if age else "", row.is_alarming(now), row.destination_id,
         )  # fmt: skip
+
+
+def _state(row: outbox.QueueRow) -> tuple[str, str]:
+    """In a word, and why."""
+    if not row.active:
+        return NOBODY_SENDS, ""
+    if row.held:
+        return "held", row.held_why
+    return ("running", "") if row.holder else ("stopped", "no sender process")
