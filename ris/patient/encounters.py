@@ -56,6 +56,28 @@ def merge_visit(uow: UnitOfWork, *, survivor: Visit, loser: Visit) -> None:
 
 
 @service
+def renumber(uow: UnitOfWork, visit: Visit, *, key: str, number: str) -> None:
+    """The visit is called otherwise from now on; where the patient has a visit of that number, it is merged into that.
+
+    Raises Duplicate when the number is another patient's.
+    """
+    if visit.key == key:
+        return
+    known = known_visit(uow, key)
+    if known is not None and known.patient_id != visit.patient_id:
+        raise Duplicate("this visit number belongs to another patient")
+    if known is not None:
+        merge_visit(uow, survivor=known, loser=visit)
+        return
+    uow.touch()
+    uow.put(Visit.key, visit.key, None)
+    visit.key, visit.visit_number = key, number
+    uow.put(Visit.key, key, visit)
+    uow.session.flush()
+    uow.emit(Event("patient.visit_updated", Ref("visit", visit.id), patient_id=visit.patient_id, facts={"changed": ["number"]}))
+
+
+@service
 def merge_account(uow: UnitOfWork, patient: Patient, *, prior: str, new: str, new_number: str) -> None:
     """Every visit of the prior account is one of the new; a visit that has no other number is merged, or numbered anew.
 
@@ -68,13 +90,7 @@ def merge_account(uow: UnitOfWork, patient: Patient, *, prior: str, new: str, ne
         if visit.account_key == prior:
             visit.account_key = new
         if visit.key == prior:
-            known = known_visit(uow, new)
-            if known is not None:
-                merge_visit(uow, survivor=known, loser=visit)
-            else:
-                visit.key, visit.visit_number = new, new_number
-                uow.put(Visit.key, new, visit)
-                uow.put(Visit.key, prior, None)
+            renumber(uow, visit, key=new, number=new_number)
         uow.emit(Event("patient.visit_updated", Ref("visit", visit.id), patient_id=patient.id, facts={"changed": ["account"]}))
     uow.session.flush()
 

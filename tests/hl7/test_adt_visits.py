@@ -161,6 +161,22 @@ def test_a_visit_is_moved_to_its_patient_with_orders_and_appointments(ris: Ris, 
     assert counts(ris, *QUIET) == before
 
 
+def test_a_visit_and_an_account_may_be_called_otherwise_where_they_are_moved_to(ris: Ris) -> None:
+    accept(ris, adt("A01", account_pid("M2", "ACC7"), pv1("V2")), ordered("P2", "V2", "M2"), adt("A04", pid("M1")))
+    for _ in range(2):
+        accept(ris, adt("A45", pid("M1", "", "", ""), mrg("M2", visit="V2"), pv1("V8")))
+        accept(ris, adt("A44", account_pid("M1", "ACC8"), mrg("M2", account="ACC7")))
+    with ris.read() as session:
+        moved = visit_of(session, "V8")
+        assert (moved.patient_id, moved.account_key) == (patient_of(session, "M1").id, "HOSP|ACC8")
+        assert order_of(session, "P2").visit_id == moved.id
+    assert counts(ris)["visit"] == 1
+    accept(ris, adt("A01", pid("M3", "Mead^Ada"), pv1("V9")))
+    before = counts(ris, *QUIET)
+    assert ask(ris, adt("A45", pid("M1", "", "", ""), mrg("M2", visit="V8"), pv1("V9"))) == [("AE", "205", "PV1^1^19")]
+    assert counts(ris, *QUIET) == before
+
+
 def test_several_visits_are_moved_by_one_message(ris: Ris) -> None:
     two_visits(ris)
     accept(ris, adt("A01", pid("M2"), pv1("V3")))

@@ -76,23 +76,31 @@ def move_identifiers(uow: UnitOfWork, reading: Reading) -> None:
 
 
 def move_account(uow: UnitOfWork, reading: Reading) -> None:
-    """A44: every visit of account MRG-3 goes from the patient MRG-1 to the patient PID-3."""
+    """A44: every visit of account MRG-3 goes from the patient MRG-1 to the patient PID-3, and is of account PID-18 then."""
     for pair in _pairs(reading):
         source, target = _source(uow, reading, pair), _target(uow, reading, pair, create=True)
         account = _number(reading, pair.mrg, 3)
         if account is None:
             raise Missing("the account is not named", location=pair.mrg.location(3))
-        visits = encounters.visits_of_account(uow, account.key)
+        new = _number(reading, pair.pid, 18) or account
+        visits = encounters.visits_of_account(uow, account.key) or encounters.visits_of_account(uow, new.key)
         if not visits:
             raise NotFound("we know no visit of this account", location=pair.mrg.location(3))
         _move(uow, reading, visits, source, target, pair.mrg.location(3))
+        if new.key != account.key:
+            encounters.merge_account(uow, target, prior=account.key, new=new.key, new_number=new.visit_number)
 
 
 def move_visits(uow: UnitOfWork, reading: Reading) -> None:
-    """A45: visit MRG-5 goes from the patient MRG-1 to the patient PID-3; MRG and PV1 repeat under one PID."""
+    """A45: visit MRG-5 goes from the patient MRG-1 to PID-3 and is called PV1-19 then; MRG and PV1 repeat under one PID."""
     for pair in _pairs(reading):
         source, target = _source(uow, reading, pair), _target(uow, reading, pair, create=True)
-        _move(uow, reading, [_visit(uow, reading, pair.mrg, 5)], source, target, pair.mrg.location(5))
+        new = _number(reading, pair.pv1, 19) if pair.pv1 else None
+        visit = _visit(uow, reading, pair.mrg, 5, or_key=new.key if new else "")
+        _move(uow, reading, [visit], source, target, pair.mrg.location(5))
+        if new is not None:
+            with located("PV1", 19):
+                encounters.renumber(uow, visit, key=new.key, number=new.visit_number)
 
 
 def change_identifier(uow: UnitOfWork, reading: Reading) -> None:
@@ -193,11 +201,12 @@ def _number(reading: Reading, segment: Segment, field: int) -> VisitData | None:
     return fields.visit_number(segment.field(field), reading.partner)
 
 
-def _visit(uow: UnitOfWork, reading: Reading, segment: Segment, field: int) -> Visit:
+def _visit(uow: UnitOfWork, reading: Reading, segment: Segment, field: int, *, or_key: str = "") -> Visit:
+    """The visit of that number, else the one that has been numbered anew already. Raises Missing and NotFound."""
     number = _number(reading, segment, field)
     if number is None:
         raise Missing("the visit is not named", location=segment.location(field))
-    visit: Visit | None = uow.find(Visit.key, number.key)
+    visit: Visit | None = uow.find(Visit.key, number.key) or (uow.find(Visit.key, or_key) if or_key else None)
     if visit is None:
         raise NotFound("we know no such visit", location=segment.location(field))
     return visit
