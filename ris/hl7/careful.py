@@ -40,6 +40,8 @@ class Run:
         with program.uow() as uow:
             self.after_abnormal_exit = self._end_dead(uow, process)
             uow.add(ProcessRun(id=self.id, process=process, started_at=uow.now, ended_at=None))
+        if self.after_abnormal_exit:
+            log.warning("a run came to no end: %d messages are taken one at a time", CAREFUL_MESSAGES)
 
     def end(self) -> None:
         """Writes that it was stopped in order."""
@@ -71,8 +73,6 @@ class CarefulIntake(Intake):
         self._left = CAREFUL_MESSAGES if after_abnormal_exit else 0
         with program.read() as session:
             self._set_aside = set(session.scalars(sa.select(Strike.digest).where(Strike.count >= STRIKES)))
-        if self._left:
-            log.warning("the last run came to no end: %d messages are taken one at a time", self._left)
 
     def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes | None]:
         """As `Intake.take`; what waits beyond the careful part is taken in groups, without what is set aside."""

@@ -12,6 +12,7 @@ from ris.hl7.inbound.request import order_numbers
 from ris.journal.queries import Key
 from ris.order.service import placer_key
 from ris.partner.queries import PartnerRow
+from ris.patient.clinical import ObservationData
 from ris.patient.service import PatientData, VisitData
 
 ALONE_BYTES = 65_536
@@ -34,6 +35,7 @@ class Incoming:
     digest: str = ""
     patient: PatientData = NOBODY
     visit: VisitData | None = None
+    observed: Sequence[ObservationData] = ()
     is_lost: bool = False
     """Not even its refusal could be stored."""
     answer: bytes | None = b""

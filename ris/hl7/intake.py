@@ -17,7 +17,7 @@ from ris.hl7 import ack
 from ris.hl7.answer import OWN_CONTROL_ID, Answer, answer
 from ris.hl7.charset import decode
 from ris.hl7.er7 import Message
-from ris.hl7.inbound import READERS, fields
+from ris.hl7.inbound import READERS, clinical, fields
 from ris.hl7.inbound.order_response import order_response
 from ris.hl7.inbound.reading import Reading
 from ris.hl7.incoming import Group, Incoming, runs
@@ -96,6 +96,7 @@ class Intake:
             if one.partner is not None:
                 one.patient = fields.patient(one.message, one.partner)
                 one.visit = fields.visit(one.message, one.partner)
+                one.observed = clinical.observations(one.message, one.partner, self.program.clock())
         except RisError as error:
             one.refusal = error
         except Exception as error:  # noqa: BLE001 (every message is owed an answer)
@@ -239,7 +240,8 @@ class Intake:
             again = Rejected("this control id was used for another message", error_code="205", location=Location("MSH", 1, 10))
             return self._refuse(uow, one, entry, again)
         site_id = self._site(uow, one.partner)
-        reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, codes.get(one.partner.id, {}))
+        procedures = codes.get(one.partner.id, {})
+        reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, procedures, one.observed)
         changes = uow.changes
         uow.actor = Actor("partner", one.partner.id, one.partner.name, one.place)
         uow.message_id = entry.id

@@ -1,4 +1,7 @@
-"""The MLLP listener: connections in one event loop, one writer thread that gathers what waits on all of them into groups."""
+"""The MLLP listener: connections in one event loop, one writer thread that gathers what waits on all of them into groups.
+
+Long messages have a thread beside the writer, so that they hold nobody up but their own connection.
+"""
 
 import asyncio
 import logging
@@ -6,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,15 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ris.hl7.intake import Intake
 from ris.hl7.mllp import BETWEEN, Commit, Framer, Oversized, Partial, frame
 from ris.hl7.origin import Origin, certified_names
+from ris.hl7.waiting import Frame, Standing, Waiting
 from ris.partner.queries import own_ports
 from ris.program import Program
 
 log = logging.getLogger(__name__)
 
-GATHER_S = 0.0015
-"""How long a group waits for more while fewer frames wait than connections are open (as PostgreSQL's commit_delay does)."""
-GROUP = 256
-"""Messages in one transaction at the most."""
 MOST_OWED = 256
 """A peer that is owed so many answers, or one long message's worth of bytes, is not read from until it got some of them."""
 
@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self.last_heard = 0.0
         self.owed = 0
         """Answers that are still to be given."""
+        self.standing = Standing()
         self._owed_bytes = 0
         self._peer_reads = True
 
@@ -60,12 +61,12 @@ class Connection(asyncio.Protocol):
         self.last_heard = time.monotonic()
         for item in self.framer.feed(data):
             if isinstance(item, Oversized):
-                self.listener.put(self, None, item.head)
+                self.listener.put(Frame(self, None, item.head))
             elif isinstance(item, Partial):
                 log.warning("a message of %s was cut off: %d bytes dropped", self.place, item.size)
             elif not isinstance(item, Commit):
                 self._owed_bytes += len(item.payload)
-                self.listener.put(self, item.payload, b"")
+                self.listener.put(Frame(self, item.payload))
         self._regulate()
 
     def pause_writing(self) -> None:
@@ -114,19 +115,20 @@ class Connection(asyncio.Protocol):
 class Listener:
     """Serves until stopped; what has been read is applied and answered before it ends."""
 
-    def __init__(self, program: Program, intake: Intake | None = None) -> None:
+    def __init__(self, program: Program, make_intake: Callable[[Program], Intake] = Intake) -> None:
+        """Each of the two threads that apply messages gets an intake of its own."""
         self.program = program
-        self.intake = intake or Intake(program)
         self.connections: set[Connection] = set()
-        self._waiting: deque[tuple[Connection, bytes | None, bytes]] = deque()
-        self._something = threading.Condition()
-        self._stopping = False
+        self._waiting: Waiting[Connection] = Waiting()
         self._own_ports: dict[int, str] = {}
         """Of partners, to the addresses that are let in."""
         self._own_servers: dict[int, asyncio.Server] = {}
         self._ports_taken: set[int] = set()
         """By somebody else, when they were tried last."""
-        self._writer = threading.Thread(target=self._write, name="writer")
+        self._threads = (
+            threading.Thread(target=self._apply, args=(make_intake(program), self._gather), name="writer"),
+            threading.Thread(target=self._apply, args=(make_intake(program), self._waiting.next_aside), name="beside"),
+        )
 
     async def serve(self, ready: "asyncio.Future[int]", stop: asyncio.Event) -> None:
         """Listens; `ready` gets the port."""
@@ -134,7 +136,8 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         server = await self._listen(settings.port)
         await self._follow_own_ports()
-        self._writer.start()
+        for thread in self._threads:
+            thread.start()
         watch = asyncio.create_task(self._watch())
         ready.set_result(server.sockets[0].getsockname()[1])
         await stop.wait()
@@ -185,59 +188,34 @@ class Listener:
     def forget(self, connection: Connection) -> None:
         self.connections.discard(connection)
 
-    def put(self, connection: Connection, payload: bytes | None, head: bytes) -> None:
-        connection.owed += 1
-        with self._something:
-            self._waiting.append((connection, payload, head))
-            # The first ends the writer's sleep, the last its gathering; to wake it for each between would cost more than a message.
-            if len(self._waiting) == 1 or len(self._waiting) >= len(self.connections):
-                self._something.notify()
+    def put(self, frame: "Frame[Connection]") -> None:
+        frame.connection.owed += 1
+        self._waiting.put(frame, len(self.connections))
 
-    # ── the writer's thread ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── the threads that apply ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self) -> None:
-        while True:
-            group = self._gather()
-            if not group:
-                return
-            answers = self._answers_or_none(group)
-            self._loop.call_soon_threadsafe(
-                _deliver,
-                [(connection, answer, len(payload or b"")) for (connection, payload, _), answer in zip(group, answers, strict=True)],
-            )
+    def _apply(self, intake: Intake, take: "Callable[[], list[Frame[Connection]]]") -> None:
+        while group := take():
+            answers = self._answers_or_none(intake, group)
+            self._loop.call_soon_threadsafe(_deliver, list(zip(group, answers, strict=True)))
+            self._waiting.done(group)
 
-    def _gather(self) -> list[tuple[Connection, bytes | None, bytes]]:
-        with self._something:
-            while not self._waiting:
-                if self._stopping:
-                    return []
-                self._something.wait()
-            until = time.monotonic() + GATHER_S
-            while len(self._waiting) < len(self.connections) and not self._stopping:
-                left = until - time.monotonic()
-                if left <= 0 or not self._something.wait(left):
-                    break
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), GROUP))]
+    def _gather(self) -> "list[Frame[Connection]]":
+        return self._waiting.gather(lambda: len(self.connections))
 
-    def _answers_or_none(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes | None]:
-        """Nothing that can happen to one group ends this thread: without answers, its connections are closed."""
+    def _answers_or_none(self, intake: Intake, group: "list[Frame[Connection]]") -> list[bytes | None]:
+        """Nothing that can happen to one group ends its thread: without answers, its connections are closed."""
         try:
-            return self._answers(group)
+            taken = iter(intake.take([(one.payload, one.connection.place) for one in group if one.payload is not None]))
+            return [intake.refuse_oversized(one.head, one.connection.place) if one.payload is None else next(taken) for one in group]
         except Exception as error:
             log.critical("a group of %d is not answered: %s", len(group), type(error).__name__)
             return [b""] * len(group)
 
-    def _answers(self, group: list[tuple[Connection, bytes | None, bytes]]) -> list[bytes | None]:
-        taken = iter(self.intake.take([(payload, connection.place) for connection, payload, _ in group if payload is not None]))
-        return [
-            self.intake.refuse_oversized(head, connection.place) if payload is None else next(taken) for connection, payload, head in group
-        ]
-
     def _finish(self) -> None:
-        with self._something:
-            self._stopping = True
-            self._something.notify()
-        self._writer.join()
+        self._waiting.stop()
+        for thread in self._threads:
+            thread.join()
 
     # ── connections ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +246,6 @@ class Listener:
         return context
 
 
-def _deliver(answers: list[tuple[Connection, bytes | None, int]]) -> None:
-    for connection, answer, size in answers:
-        connection.answer(answer, size)
+def _deliver(answers: "list[tuple[Frame[Connection], bytes | None]]") -> None:
+    for one, answer in answers:
+        one.connection.answer(answer, len(one.payload or b""))

@@ -1,16 +1,19 @@
 """The process that takes HL7 messages, until it is told to stop."""
 
 import asyncio
+import functools
 import gc
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ris.bootstrap import Ris
 from ris.hl7 import careful
+from ris.hl7.intake import Intake
 from ris.hl7.listener import Listener
 from ris.processes.inbox import Inbox
+from ris.program import Program
 from ris.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -24,7 +27,7 @@ def run(settings: Settings) -> int:
     try:
         this = careful.Run(ris)
         with _inbox(ris):
-            asyncio.run(_serve(ris, careful.CarefulIntake(ris, after_abnormal_exit=this.after_abnormal_exit)))
+            asyncio.run(_serve(ris, functools.partial(careful.CarefulIntake, after_abnormal_exit=this.after_abnormal_exit)))
         this.end()
     finally:
         ris.close()
@@ -46,7 +49,7 @@ def _inbox(ris: Ris) -> Iterator[None]:
         inbox.stop()
 
 
-async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:
+async def _serve(ris: Ris, make_intake: Callable[[Program], Intake]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in STOPPING:
@@ -56,7 +59,7 @@ async def _serve(ris: Ris, intake: careful.CarefulIntake) -> None:
     # What is loaded now lives as long as the process, and a group leaves few circles behind: the collector looks seldom.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
-    await Listener(ris, intake).serve(ready, stop)
+    await Listener(ris, make_intake).serve(ready, stop)
     # The loop gives the signals back when it closes: whoever asks a second time must not kill what is ending in order.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 

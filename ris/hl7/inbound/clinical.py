@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from ris.base.uow import UnitOfWork
-from ris.hl7.er7 import NULL, Field, Segment
+from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.hl7.inbound import fields
 from ris.hl7.inbound.reading import Reading
+from ris.partner.queries import PartnerRow
 from ris.patient import clinical
 from ris.patient.clinical import AllergyData, ObservationData
 from ris.patient.model import ObservationKind, Patient
@@ -32,20 +33,21 @@ def read(uow: UnitOfWork, reading: Reading, patient: Patient) -> None:
     allergies = reading.message.all("AL1")
     if allergies:
         clinical.replace_allergies(uow, patient.id, reading.partner.id, [a for al1 in allergies if (a := _allergy(al1))])
-    clinical.observe(uow, patient.id, reading.partner.id, observations(reading, uow.now))
+    clinical.observe(uow, patient.id, reading.partner.id, reading.observed)
 
 
-def observations(reading: Reading, now: datetime) -> list[ObservationData]:
+def observations(message: Message, partner: PartnerRow, now: datetime) -> list[ObservationData]:
     """Every OBX of a kind that is kept, with a value."""
     found: list[ObservationData] = []
-    if reading.message.first("OBX") is None:
+    if message.first("OBX") is None:
         return found
     reported_at: datetime | None = None
-    for segment in reading.message.segments:
+    kinds: dict[str, ObservationKind | None] = {}
+    for segment in message.segments:
         if segment.name == "OBR":
-            reported_at = fields.moment(segment.value(7), reading.partner.zone)
-        elif segment.name == "OBX" and (kind := _kind(reading, segment)) and (value := _value(segment)):
-            at = fields.moment(segment.value(14), reading.partner.zone) or reported_at or now
+            reported_at = fields.moment(segment.value(7), partner.zone)
+        elif segment.name == "OBX" and (kind := _known_kind(kinds, partner, segment)) and (value := _value(segment)):
+            at = fields.moment(segment.value(14), partner.zone) or reported_at or now
             found.append(ObservationData(kind, value, segment.value(6), at, segment.value(11).strip().upper() or "F"))
     return found
 
@@ -59,9 +61,17 @@ def _allergy(al1: Segment) -> AllergyData | None:
     return AllergyData(al1.value(2).strip(), code, text or code, al1.value(4).strip(), reaction)
 
 
-def _kind(reading: Reading, obx: Segment) -> ObservationKind | None:
+def _known_kind(kinds: dict[str, ObservationKind | None], partner: PartnerRow, obx: Segment) -> ObservationKind | None:
+    """A long result repeats few codes often."""
+    code = obx.field(3).raw
+    if code not in kinds:
+        kinds[code] = _kind(partner, obx)
+    return kinds[code]
+
+
+def _kind(partner: PartnerRow, obx: Segment) -> ObservationKind | None:
     """By what is agreed with the partner, by either of the two codes of OBX-3, else by a name."""
-    agreed = reading.partner.codes.get(("observation", obx.value(3).strip()))
+    agreed = partner.codes.get(("observation", obx.value(3).strip()))
     if agreed is not None:
         return ObservationKind(agreed)
     named = [obx.value(3, component).strip() for component in (1, 4, 2, 5)]

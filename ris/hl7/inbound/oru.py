@@ -7,7 +7,6 @@ from ris.base.errors import Duplicate, Location, Missing
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import Segment
-from ris.hl7.inbound import clinical
 from ris.hl7.inbound.adt import found_patient, required_patient
 from ris.hl7.inbound.reading import Reading
 from ris.hl7.inbound.request import order_numbers
@@ -32,14 +31,13 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
         raise Missing("the message reports nothing: OBR is missing", error_code="100", location=Location("OBR"))
     found = found_patient(uow, reading, data)
     reports = list(_reports(uow, reading, groups, found))
-    observed = clinical.observations(reading, uow.now)
-    if not observed and not reports:
+    if not reading.observed and not reports:
         if found is not None:
             reading.touched.add(Ref("patient", found.id))
         return
     patient, _ = patients.upsert(uow, data, owns_demographics=False)
     reading.touched.add(Ref("patient", patient.id))
-    findings.observe(uow, patient.id, reading.partner.id, observed)
+    findings.observe(uow, patient.id, reading.partner.id, reading.observed)
     for exam, text in reports:
         _file(uow, reading, patient, exam, text)
 

@@ -1,6 +1,6 @@
 """What a reader of one kind of message is handed, and what it answers: nothing when all went well, or a refusal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ris.base.ref import Ref
@@ -9,6 +9,7 @@ from ris.hl7.er7 import Message, Segment
 from ris.hl7.inbound.controls import Action, Control
 from ris.order.model import Order
 from ris.partner.queries import PartnerRow
+from ris.patient.clinical import ObservationData
 from ris.patient.service import PatientData, VisitData
 
 
@@ -51,6 +52,8 @@ class Reading:
     visit: VisitData | None = None
     procedures: dict[str, int] = field(default_factory=dict)
     """The partner's codes to our catalogue, for the codes that the group names."""
+    observed: Sequence[ObservationData] = ()
+    """The OBX of kinds that are kept, read before the transaction: there may be a hundred thousand to look through."""
     touched: set[Ref] = field(default_factory=set)
     """What the journal links the message to."""
     orders: list[tuple[Planned, Order | None]] = field(default_factory=list)

@@ -1,0 +1,151 @@
+"""Messages of hundreds of thousands of segments, repetitions or bytes: in linear time, and nobody else waits for them."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ris.bootstrap import Ris
+from ris.hl7.intake import Intake
+from ris.settings import Mllp
+from tests.faults.ledger import Ledger, answered_otherwise, control_id_of, orders
+from tests.hl7.asking import AA, PLACE, accept, outcome, rows
+from tests.hl7.listening import Peer, listening
+from tests.messages.samples import adt, cancel, message, msh, obr, orc, order, orm, pid
+from tests.running import Running
+
+pytestmark = pytest.mark.usefixtures("hospital")
+
+LONGEST_WAIT_S = 0.2
+READY = r"listener ready on 127\.0\.0\.1:(\d+)"
+
+
+def result(*observations: str, control_id: str = "BIG") -> bytes:
+    return message(msh("ORU^R01", control_id), pid(), "ORC|RE|P1^EHR", "OBR|1|P1^EHR||CTHEAD^CT^L", *observations)
+
+
+def measured(n: int) -> bytes:
+    return result(*[f"OBX|{i}|NM|{i}^L{i}^LN||{i}|mg|||||F" for i in range(n)], control_id=f"BIG{n}")
+
+
+def told(n: int) -> bytes:
+    return result(*[f"OBX|{i}|TX|GDT^L^LN||line {i}||||||F" for i in range(n)])
+
+
+def repeated(n: int) -> bytes:
+    return result("OBX|1|TX|GDT^L^LN||" + "~".join(f"line {i}" for i in range(n)))
+
+
+def one_value(n: int) -> bytes:
+    return result("OBX|1|TX|GDT^L^LN||" + "x" * n, control_id=f"LONG{n}")
+
+
+def many_notes(n: int) -> bytes:
+    return orm(pid(), orc("NW", "P2^EHR"), obr("P2^EHR"), *[f"NTE|{i}||note" for i in range(n)])
+
+
+def many_identifiers(n: int) -> bytes:
+    return adt("A08", "PID|1||" + "~".join(f"N{i}^^^HOSP^MR" for i in range(n)) + "||Doe^Jane||19700101|F")
+
+
+def escaped(n: int) -> bytes:
+    return result("OBX|1|TX|GDT^L^LN||" + "\\F\\\\.br\\" * n)
+
+
+def unfinished_escapes(n: int) -> bytes:
+    return result("OBX|1|TX|GDT^L^LN||" + "\\X0" * n)
+
+
+def deflated(n: int) -> bytes:
+    """Base64 of nothing but one letter, as a bomb has it; what is encapsulated is never unpacked."""
+    return result("OBX|1|ED|PDF^L^LN||RIS^application^zip^Base64^" + "A" * n + "||||||F")
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (measured, 10_000), (told, 10_000), (repeated, 10_000), (one_value, 500_000), (many_notes, 10_000), (many_identifiers, 1_000),
+        (escaped, 20_000), (unfinished_escapes, 50_000), (deflated, 500_000),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_long_message_takes_no_more_than_linear_time(make: Callable[[int], bytes], size: int, ris: Ris) -> None:
+    """Four times as much takes sixteen times as long when it is quadratic; the clock is the processor's, and the better of two."""
+    accept(ris, order("P1^EHR"))
+
+    def seconds(n: int) -> float:
+        started = time.process_time()
+        (answer,) = Intake(ris).take([(make(n), PLACE)])
+        assert outcome(answer) == AA
+        return time.process_time() - started
+
+    small = min(seconds(size), seconds(size + 1))
+    large = min(seconds(4 * size), seconds(4 * size + 1))
+    assert large < 8 * small + 0.05
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("make", "size", "times"), [(measured, 100_000, 5), (one_value, 5_000_000, 25)], ids=["100,000 OBX", "5 MB"])
+def test_nobody_else_waits_while_one_peer_sends_nothing_but_long_messages(
+    make: Callable[[int], bytes], size: int, times: int, ris: Ris
+) -> None:
+    accept(ris, order("P1^EHR"))
+    ledger = Ledger()
+    with Running(
+        "listener", ready=READY, RIS_DATABASE__URL=ris.settings.database_url, RIS_DATA__DIR=str(ris.settings.data.dir),
+        RIS_MLLP__PORT="0", RIS_CONFIG="",
+    ) as running:  # fmt: skip
+        finished = threading.Event()
+        accepted: list[bytes] = []
+
+        def send_long() -> None:
+            with Peer(running.port, 60) as peer:
+                accepted.extend(peer.exchange(make(size + n)) for n in range(times))
+            finished.set()
+
+        threading.Thread(target=send_long).start()
+        waits = []
+        with Peer(running.port) as peer:
+            for one in orders(1, 100_000):
+                if finished.is_set():
+                    break
+                ledger.sent[control_id_of(one)] = one
+                started = time.perf_counter()
+                assert ledger.note(peer.exchange(one))
+                waits.append(time.perf_counter() - started)
+        assert [outcome(answer) for answer in accepted] == [AA] * times
+        waits.sort()
+        assert len(waits) >= 10
+        assert waits[int(len(waits) * 0.99)] < LONGEST_WAIT_S
+        assert answered_otherwise(running.port, ledger) == []
+
+
+@pytest.fixture
+def any_port(ris: Ris) -> Iterator[Ris]:
+    anywhere = Ris(ris.settings.model_copy(update={"mllp": Mllp(port=0)}))
+    yield anywhere
+    anywhere.close()
+
+
+def test_what_follows_a_long_message_on_its_connection_comes_after_it(ris: Ris, any_port: Ris) -> None:
+    """An order, its change that is long, and its cancellation: in any other order one of them is refused or changes nothing."""
+    notes = [f"NTE|{n}||{'x' * 60}" for n in range(2_000)]
+    with listening(any_port) as port, Peer(port) as peer, Peer(port) as other:
+        for n in range(5):
+            placer = f"A{n}^EHR"
+            peer.send(
+                order(placer, control_id=f"NEW{n}"),
+                orm(pid(), orc("XO", placer, f7="^^^^^S"), obr(placer), *notes, control_id=f"LONG{n}"),
+                cancel(placer, control_id=f"END{n}"),
+                order(f"B{n}^EHR", control_id=f"NEXT{n}"),
+            )
+            other.send(order(f"C{n}^EHR", control_id=f"OTHER{n}"))
+        answers = [peer.answer() for _ in range(20)]
+        assert [outcome(other.answer()) for _ in range(5)] == [AA] * 5
+    assert [outcome(answer) for answer in answers] == [AA] * 20
+    assert [line.split(b"|")[2] for answer in answers for line in answer.split(b"\r") if line.startswith(b"MSA")] == [
+        f"{kind}{n}".encode() for n in range(5) for kind in ("NEW", "LONG", "END", "NEXT")
+    ]
+    assert rows(ris, "SELECT DISTINCT priority, status FROM imaging_order WHERE placer_number LIKE 'A%'") == [("S", "cancelled")]
