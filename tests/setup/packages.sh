@@ -17,8 +17,6 @@ tests)
     command -v pg_dump >/dev/null 2>&1 || need postgresql-client
     command -v chromium >/dev/null 2>&1 || need chromium
     { command -v cc && test -e /usr/include/dlfcn.h; } >/dev/null 2>&1 || need "gcc libc6-dev"
-    command -v nft >/dev/null 2>&1 || need nftables
-    command -v ip >/dev/null 2>&1 || need iproute2
     command -v openssl >/dev/null 2>&1 || need openssl
     test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
     ;;
