@@ -23,9 +23,10 @@ class FaultyDisk:
             "FAULTY_DISK_FAILS": str(self._fails),
             "FAULTY_DISK_LIES": str(self._lies),
         }
-        self._begin()
+        self.settle()
 
-    def _begin(self) -> None:
+    def settle(self) -> None:
+        """All that the folder holds is flushed; to be called when others than the process have written there."""
         shutil.rmtree(self._durable, ignore_errors=True)
         shutil.copytree(self.folder, self._durable)
 
@@ -49,7 +50,7 @@ class FaultyDisk:
                 live.write_bytes(_torn(durable.read_bytes(), live.read_bytes(), chance))
             else:
                 live.unlink()
-        self._begin()
+        self.settle()
 
 
 def _torn(flushed: bytes, written: bytes, chance: random.Random) -> bytes:

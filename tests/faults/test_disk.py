@@ -77,6 +77,7 @@ def test_what_was_acknowledged_outlives_twenty_power_cuts(house: Ris, disk: Faul
         assert is_sound(house)
         assert lost_or_doubled(house, ledger) == []
         house.engine.dispose()
+        disk.settle()  # who looks last takes the log into the database
         running = listener(house, port, **disk.settings)
     for sender in senders:
         sender.stop()
