@@ -1,6 +1,5 @@
 """ORM^O01 with ZDS: a study for an image manager that reads version 2.3.1 (IHE RAD TF-2 RAD-4 and RAD-13)."""
 
-from ris.base.ref import Ref
 from ris.hl7 import er7
 from ris.hl7.outbound import header, study
 from ris.hl7.outbound.header import Built, Job, Writer
@@ -13,13 +12,7 @@ VERSION = "2.3.1"
 
 def build(job: Job) -> Built:
     """One group of ORC, OBR and ZDS for each study. Raises CannotBuild, NothingToTell."""
-    order = header.order_of(job)
-    found = study.planned(job, order)
-    writer = Writer(job, "ORM_O01", VERSION)
-    patient = header.add_patient(writer, order)
-    for number, each in enumerate(found, 1):
-        _add_study(writer, order, number, each)
-    return writer.built([Ref("patient", patient.id), *study.references(order, found, job.event)])
+    return study.built(Writer(job, "ORM_O01", VERSION), _add_study)
 
 
 def _add_study(writer: Writer, order: Order, number: int, each: Planned) -> None:

@@ -1,6 +1,6 @@
 """What image managers are told of a study: the whole of it as it is planned, at every change (IHE RAD TF-2 RAD-4 and RAD-13)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from ris.base.ref import Ref
 from ris.catalog.model import Procedure, Room
 from ris.hl7 import er7
 from ris.hl7.outbound import header
-from ris.hl7.outbound.header import Job
+from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.outbox.transport import CannotBuild, NothingToTell
@@ -107,7 +107,22 @@ def _step(job: Job, procedure: RequestedProcedure) -> ScheduledProcedureStep | N
     return max(steps, key=lambda step: (step.status is not StepStatus.cancelled, step.id), default=None)
 
 
-# ── fields that both forms have ──────────────────────────────────────────────────────────────────────────────────────
+# ── what both forms have ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def built(writer: Writer, add_study: Callable[[Writer, Order, int, Planned], None]) -> Built:
+    """The message of one patient, with a group for each study that `add_study` writes, numbered from 1.
+
+    Raises CannotBuild, NothingToTell.
+    """
+    job = writer.job
+    order = header.order_of(job)
+    found = planned(job, order)
+    patient = header.add_patient(writer, order)
+    for number, each in enumerate(found, 1):
+        add_study(writer, order, number, each)
+    about = Ref(job.event.object_kind, job.event.object_id)
+    return writer.built(header.links(patient, order, [each.procedure for each in found], about))
 
 
 def request(job: Job, order: Order, each: Planned) -> dict[int, er7.Value]:
@@ -123,8 +138,3 @@ def request(job: Job, order: Order, each: Planned) -> dict[int, er7.Value]:
         31: er7.components("", order.reason),
         44: header.our_service_id(job, each.procedure),
     }
-
-
-def references(order: Order, found: list[Planned], event: StoredEvent) -> list[Ref]:
-    """What the journal's row of the message is found by, beside the patient."""
-    return [Ref("order", order.id), *(Ref("procedure", each.procedure.id) for each in found), Ref(event.object_kind, event.object_id)]
