@@ -5,10 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from ris.base.clock import from_wall_clock
 from ris.base.errors import Invalid
+from ris.patient.search import FoundPatient, search, with_merged
 
 LONGEST = 100
 """So many characters of each value are read."""
@@ -27,6 +29,31 @@ class AskedList:
     def set(self) -> dict[str, Any]:
         """What narrows: for links, and for the audit entry of the look."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOfPatient(AskedList):
+    """A filter form that also asks for a patient."""
+
+    patient: str = ""
+    """Number or name, as typed."""
+    patient_id: str = ""
+    """Which one, where several fit."""
+
+    def candidates(self, session: Session) -> list[FoundPatient]:
+        """The patients that the typed text fits; nobody once one of them was chosen."""
+        return search(session, self.patient) if self.patient and not self.patient_id else []
+
+    def patient_ids(self, session: Session, found: list[FoundPatient]) -> set[int] | None:
+        """The chosen patient's keys, or those of the only candidate, with the records that were merged into it.
+
+        Empty where nobody or more than one fits, None where no patient is asked for.
+        """
+        if self.patient_id.isdigit():
+            return with_merged(session, {int(self.patient_id)})
+        if not self.patient:
+            return None
+        return with_merged(session, {found[0].patient_id}) if len(found) == 1 else set()
 
 
 def choice(kind: type[Choice], text: str) -> Choice | None:

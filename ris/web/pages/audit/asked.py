@@ -9,18 +9,14 @@ from ris.audit.model import Action, Outcome
 from ris.audit.queries import Cursor, Wanted
 from ris.base.clock import from_wall_clock
 from ris.base.errors import Invalid
-from ris.patient.search import FoundPatient, search, with_merged
-from ris.web.asked import AskedList, choice
+from ris.patient.search import FoundPatient
+from ris.web.asked import AskedOfPatient, choice
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(AskedList):
+class Asked(AskedOfPatient):
     """As it stands in the address; an empty text does not narrow."""
 
-    patient: str = ""
-    """Number or name, as typed."""
-    patient_id: str = ""
-    """Which one, where several fit."""
     actor: str = ""
     since: str = ""
     until: str = ""
@@ -29,16 +25,11 @@ class Asked(AskedList):
     outcome: str = ""
 
 
-def candidates(session: Session, asked: Asked) -> list[FoundPatient]:
-    """The patients that the typed text fits."""
-    return search(session, asked.patient) if asked.patient and not asked.patient_id else []
-
-
 def wanted(session: Session, asked: Asked, found: list[FoundPatient], site_ids: frozenset[int], zone: str, before: str = "") -> Wanted:
     """Raises Invalid for what cannot be read."""
     return Wanted(
         site_ids,
-        patient_ids=_patient_ids(session, asked, found),
+        patient_ids=asked.patient_ids(session, found),
         actor=asked.actor,
         since=_midnight(asked.since, zone),
         until=_midnight(asked.until, zone, days=1),
@@ -56,15 +47,6 @@ def cursor(text: str) -> Cursor | None:
         return Cursor(datetime.fromisoformat(at), int(entry_id))
     except ValueError as error:
         raise Invalid("this page of the trail does not exist") from error
-
-
-def _patient_ids(session: Session, asked: Asked, found: list[FoundPatient]) -> set[int] | None:
-    """With the records that were merged into the patient's: they were looked at under their own key."""
-    if asked.patient_id.isdigit():
-        return with_merged(session, {int(asked.patient_id)})
-    if not asked.patient:
-        return None
-    return with_merged(session, {found[0].patient_id}) if len(found) == 1 else set()
 
 
 def _midnight(text: str, zone: str, days: int = 0) -> datetime | None:

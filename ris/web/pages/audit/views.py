@@ -16,7 +16,7 @@ from ris.program import Program
 from ris.staff.permission import Permission
 from ris.web.access import requires, sites_for
 from ris.web.page import look_query, program, reading, working_site
-from ris.web.pages.audit.asked import Asked, candidates, wanted
+from ris.web.pages.audit.asked import Asked, wanted
 from ris.web.pages.audit.shown import Line, csv_parts, lines
 
 bp = Blueprint("audit", __name__, url_prefix="/audit", template_folder="templates")
@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
     look_query("audit", asked.set)
     with reading() as session:
         zone = _zone(session)
-        found = candidates(session, asked)
+        found = asked.candidates(session)
         rows = entries(session, wanted(session, asked, found, sites_for(Permission.AUDIT_READ), zone, before), PAGE + 1)
         return render_template(
             "audit/index.html",
@@ -55,7 +55,7 @@ def export() -> ResponseReturnValue:
     asked = Asked.of(request.args)
     look_query("audit export", asked.set)
     with reading() as session:
-        which = wanted(session, asked, candidates(session, asked), sites_for(Permission.AUDIT_READ), _zone(session))
+        which = wanted(session, asked, asked.candidates(session), sites_for(Permission.AUDIT_READ), _zone(session))
     return Response(
         csv_parts(_parts(program(), which)),
         mimetype="text/csv",

@@ -1,6 +1,5 @@
 """What an analyst searches messages by, out of the address, and what it means to the journal."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,19 +12,15 @@ from ris.base.ref import Ref
 from ris.journal.model import Direction, MessageState
 from ris.journal.search import Cursor, Wanted
 from ris.order.model import Order, RequestedProcedure
-from ris.patient.search import FoundPatient, search, with_merged
-from ris.web.asked import AskedList, choice, moment
+from ris.patient.search import FoundPatient
+from ris.web.asked import AskedOfPatient, choice, moment
 
 OPEN = "open"
 """Refused or set aside, and no replay was applied: what a person has still to look at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(AskedList):
-    patient: str = ""
-    """Number or name, as typed."""
-    patient_id: str = ""
-    """Which one, where several fit."""
+class Asked(AskedOfPatient):
     number: str = ""
     """Our accession number, else a placer or filler number, whole."""
     control_id: str = ""
@@ -39,11 +34,6 @@ class Asked(AskedList):
     until: str = ""
     """By the wall clock of the reader's site."""
     text: str = ""
-
-
-def candidates(session: Session, asked: Asked) -> list[FoundPatient]:
-    """The patients that the typed text fits."""
-    return search(session, asked.patient) if asked.patient and not asked.patient_id else []
 
 
 def wanted(session: Session, asked: Asked, found: list[FoundPatient], zone: str, before: str = "") -> Wanted:
@@ -80,15 +70,8 @@ def _touched(session: Session, asked: Asked, found: list[FoundPatient]) -> froze
     """Both the patient and the number, where both are asked for: the number alone tells the messages then."""
     if asked.number:
         return frozenset(_of_number(session, asked.number))
-    if asked.patient_id.isdigit():
-        return _of_patients(with_merged(session, {int(asked.patient_id)}))
-    if not asked.patient:
-        return None
-    return _of_patients(with_merged(session, {found[0].patient_id}) if len(found) == 1 else ())
-
-
-def _of_patients(ids: Iterable[int]) -> frozenset[Ref]:
-    return frozenset(Ref("patient", patient_id) for patient_id in ids)
+    ids = asked.patient_ids(session, found)
+    return None if ids is None else frozenset(Ref("patient", patient_id) for patient_id in ids)
 
 
 def _of_number(session: Session, number: str) -> set[Ref]:

@@ -16,7 +16,7 @@ from ris.web import live
 from ris.web.access import may_anywhere, requires
 from ris.web.csv_text import csv_text
 from ris.web.page import look_query, program, reading
-from ris.web.pages.interfaces.asked import OPEN, Asked, candidates, cursor_text, links_of, wanted
+from ris.web.pages.interfaces.asked import OPEN, Asked, cursor_text, links_of, wanted
 from ris.web.pages.interfaces.blueprint import bp
 from ris.web.pages.interfaces.shown import zone_of_reader
 
@@ -33,7 +33,7 @@ def messages() -> ResponseReturnValue:
         look_query("messages", asked.set)
     with reading() as session:
         zone = zone_of_reader(session)
-        fitting = candidates(session, asked)
+        fitting = asked.candidates(session)
         page = found(session, wanted(session, asked, fitting, zone, before))
         partners = partners_by_name(session)
     return live.answer(
@@ -54,7 +54,7 @@ def export() -> ResponseReturnValue:
     asked = Asked.of(request.args)
     look_query("messages export", asked.set)
     with reading() as session:
-        which = wanted(session, asked, candidates(session, asked), zone_of_reader(session))
+        which = wanted(session, asked, asked.candidates(session), zone_of_reader(session))
     return Response(_lines(program(), which), mimetype="text/csv", headers={"Content-Disposition": "attachment; filename=messages.csv"})
 
 

@@ -14,7 +14,7 @@ from ris.journal.search import MessageRow, parts
 from ris.staff.permission import Permission
 from ris.web.access import requires
 from ris.web.page import changing, current_user, look_query, program, reading, use_key, used_before
-from ris.web.pages.interfaces.asked import OPEN, Asked, candidates, wanted
+from ris.web.pages.interfaces.asked import OPEN, Asked, wanted
 from ris.web.pages.interfaces.blueprint import bp
 from ris.web.pages.interfaces.message import one_a_line, opened, text_of
 from ris.web.pages.interfaces.shown import zone_of_reader
@@ -133,7 +133,7 @@ def _open(asked: Asked) -> Asked:
 
 def _chosen(session: Session, asked: Asked) -> list[MessageRow]:
     """Oldest first; what has stopped the program is not among them."""
-    which = wanted(session, asked, candidates(session, asked), zone_of_reader(session))
+    which = wanted(session, asked, asked.candidates(session), zone_of_reader(session))
     rows = [row for part in parts(session, which, replay_batch.MOST) for row in part if row.state is MessageState.refused]
     return rows[::-1]
 
