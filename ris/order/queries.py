@@ -112,7 +112,3 @@ def visible_at(site_ids: Collection[int]) -> sa.ColumnElement[bool]:
 def is_visible(session: Session, patient_id: int, site_ids: Collection[int]) -> bool:
     """Whether somebody who may read patients at the sites may read this one."""
     return session.scalar(sa.select(Patient.id).where(Patient.id == patient_id, visible_at(site_ids))) is not None
-
-
-def exams_of_order(session: Session, order_id: int) -> list[ExamRow]:
-    return _exams(session, Order.id == order_id)

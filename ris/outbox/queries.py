@@ -152,13 +152,8 @@ def delivery(session: Session, delivery_id: int) -> DeliveryRow | None:
     return next(iter(_with_attempts(session, _rows().where(Delivery.id == delivery_id))), None)
 
 
-def of_order(session: Session, order_id: int) -> tuple[DeliveryRow, ...]:
-    """Everything that partners were told of an order, in the order of the events, with every attempt."""
-    return _with_attempts(session, _rows().where(StoredEvent.order_id == order_id).order_by(StoredEvent.id, Delivery.id))
-
-
 def of_procedure(session: Session, *, order_id: int, procedure_id: int) -> tuple[DeliveryRow, ...]:
-    """The same for one exam: what was about it, and what was about its report or its whole order."""
+    """Everything that partners were told of an exam, its report and its whole order, as it happened, with every attempt."""
     is_told = sa.or_(StoredEvent.procedure_id == procedure_id, StoredEvent.object_kind != "procedure")
     return _with_attempts(session, _rows().where(StoredEvent.order_id == order_id, is_told).order_by(StoredEvent.id, Delivery.id))
 

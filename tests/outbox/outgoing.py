@@ -14,7 +14,7 @@ from ris.bootstrap import Ris
 from ris.exam import service as exam
 from ris.hl7.sender import MllpTransport
 from ris.order import service as orders
-from ris.order.model import Order, RequestedProcedure
+from ris.order.model import RequestedProcedure
 from ris.outbox import wake
 from ris.outbox.dispatch import Dispatcher
 from ris.outbox.model import Attempt, Delivery, DeliveryState
@@ -160,8 +160,3 @@ def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
 
 def until_state(ris: Ris, delivery_id: int, state: DeliveryState, timeout_s: float = 30.0) -> None:
     until(lambda: delivery(ris, delivery_id).state is state, timeout_s)
-
-
-def placer_of(ris: Ris, order_id: int) -> str:
-    with ris.read() as session:
-        return session.get_one(Order, order_id).placer_number
