@@ -71,11 +71,6 @@ def release(session: Session, grant: Grant) -> None:
     session.execute(sa.update(Lease).where(*_is(grant)).values(holder="").execution_options(synchronize_session=False))
 
 
-def still_held(grant: Grant) -> sa.ColumnElement[bool]:
-    """The condition for the statement that marks: true for the newest holder alone, and nobody takes over before its commit."""
-    return sa.exists(sa.select(Lease.name).where(*_is(grant)).with_for_update(read=True))
-
-
 def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
     return (Lease.name == grant.name, Lease.holder == grant.holder, Lease.fence == grant.fence)
 

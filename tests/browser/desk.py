@@ -42,7 +42,9 @@ def log_in(page: Page, address: str, login: str, path: str = "/", password: str 
     page.goto(f"{address}/login?next={path}")
     page.get_by_label("Login").fill(login)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    # Until the next page is loaded, so that its scripts hear keys.
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
 
 
 def shoot(page: Page, name: str) -> None:

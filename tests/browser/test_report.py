@@ -105,6 +105,7 @@ def test_the_password_is_asked_for_and_a_wrong_one_loses_no_word(browser: Browse
     page.keyboard.press("Alt+s")
     expect(page.get_by_role("alert")).to_contain_text("the password is not right")
     expect(page.get_by_label("Report text")).to_have_value("Normal.")
+    page.wait_for_load_state()
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Alt+s")
     page.wait_for_url("**/worklists/reading*")
