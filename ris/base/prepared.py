@@ -135,7 +135,7 @@ def _insert_all(tables: tuple[sa.Table, ...]) -> str:
     inserts = []
     for table in tables:
         name, columns = f'"{table.name}"', ", ".join(f'"{column.name}"' for column in table.columns)
-        inserts.append(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{name}, %s)")  # noqa: S608
+        inserts.append(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{name}, %s)")  # noqa: S608 (names of the models)
     *first, last = inserts
     return f"WITH {', '.join(f'i{n} AS ({text})' for n, text in enumerate(first))} {last}" if first else last
 

@@ -66,7 +66,7 @@ def test_a_name_that_is_no_column_is_refused_at_once(ris: Ris) -> None:
 
 def test_a_moment_without_a_zone_is_refused(ris: Ris) -> None:
     with pytest.raises(Exception, match="without a time zone"), ris.uow() as uow:
-        uow.append(Message, {c.name: None for c in Message.__table__.columns} | {"at": datetime(2026, 1, 1)})  # noqa: DTZ001
+        uow.append(Message, {c.name: None for c in Message.__table__.columns} | {"at": datetime(2026, 1, 1)})  # noqa: DTZ001 (what is refused)
 
 
 def test_look_ups_know_what_is_there_and_what_is_not(ris: Ris) -> None:

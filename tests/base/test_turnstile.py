@@ -1,9 +1,9 @@
 """Writers of one process come in as they came."""
 
 import threading
-import time
 
 from ris.base.turnstile import Turnstile
+from tests.waiting import until
 
 
 def test_those_who_wait_come_in_in_the_order_in_which_they_came():
@@ -18,7 +18,7 @@ def test_those_who_wait_come_in_in_the_order_in_which_they_came():
     threads = [threading.Thread(target=pass_through, args=(number,)) for number in range(5)]
     for number, thread in enumerate(threads):
         thread.start()
-        _until(lambda number=number: turnstile.waiting == number + 1)
+        until(lambda number=number: turnstile.waiting == number + 1)
     turnstile.leave()
     for thread in threads:
         thread.join(10)
@@ -33,10 +33,3 @@ def test_who_has_waited_long_enough_goes_and_leaves_no_gap():
     assert turnstile.waiting == 0
     turnstile.leave()
     assert turnstile.enter(0)
-
-
-def _until(holds):
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

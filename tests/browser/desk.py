@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +12,21 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from ris.bootstrap import Ris
 from ris.web.app import create_app
-from tests.factories.hospital import PASSWORD
+from tests.factories.hospital import PASSWORD, Hospital
 
 SHOTS = Path(__file__).parents[2] / "test-output"
 DAY = "2026-11-30"
 NOW = datetime(2026, 11, 30, 14, tzinfo=UTC)
 """09:00 by the clock of MAIN, on a Monday."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A hospital whose pages are served."""
+
+    address: str
+    ris: Ris
+    hospital: Hospital
 
 
 @contextmanager

@@ -30,7 +30,8 @@ from tests.browser.desk import log_in, served
 from tests.chromium import chromium
 from tests.clock import Clock
 from tests.messages.samples import obr, orc, orm, pid, pv1
-from tests.outbox.outgoing import sending, until
+from tests.outbox.outgoing import sending
+from tests.waiting import until
 
 FOLDER = Path(__file__).parents[2] / "docs/start/pictures"
 LARGEST = 120_000

@@ -1,24 +1,16 @@
 """Logging in, the users page and the audit page in Chromium: by mouse and by key, light and dark, nothing from elsewhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
-from tests.browser.desk import context_of, log_in, served, shoot
+from tests.browser.desk import House, context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
-from tests.factories.hospital import Hospital, build_hospital
+from tests.factories.hospital import build_hospital
 from tests.factories.orders import make_order, make_patient
 from tests.web.visitor import trail
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    address: str
-    ris: Ris
-    hospital: Hospital
 
 
 @pytest.fixture

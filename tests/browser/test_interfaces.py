@@ -1,24 +1,16 @@
 """The interface pages in Chromium: an analyst's morning, light and dark, by mouse and by key."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
-from tests.browser.desk import log_in, served, shoot
+from tests.browser.desk import House, log_in, served, shoot
 from tests.chromium import axe, page_problems
-from tests.factories.hospital import Hospital, build_hospital
+from tests.factories.hospital import build_hospital
 from tests.messages.samples import adt, order, pid
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    address: str
-    ris: Ris
-    hospital: Hospital
 
 
 @pytest.fixture

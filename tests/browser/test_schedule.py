@@ -15,7 +15,7 @@ from tests.browser.desk import DAY, context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import make_order, make_patient
-from tests.outbox.outgoing import until
+from tests.waiting import until
 
 
 @dataclass

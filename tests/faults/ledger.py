@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from tests.bench.load import make_order
 from tests.hl7.listening import Peer
+from tests.waiting import until
 
 _PAUSE_S = 0.02
 
@@ -140,13 +141,3 @@ def answered_otherwise(port: int, ledger: Ledger) -> list[str]:
     """Sends everything that was accepted once more: the messages whose answer is not byte for byte the first one."""
     with Peer(port) as peer:
         return [control_id for control_id, answer in ledger.accepted.items() if peer.exchange(ledger.sent[control_id]) != answer]
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Waits for a condition that another thread or process brings about."""
-    waited = threading.Event()
-    for _ in range(int(seconds / _PAUSE_S)):
-        if condition():
-            return
-        waited.wait(_PAUSE_S)
-    raise AssertionError("it did not come about")

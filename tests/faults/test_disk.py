@@ -10,9 +10,10 @@ from ris.bootstrap import Ris
 from ris.settings import Database
 from tests.bench.load import make_order
 from tests.faults.disk import FaultyDisk
-from tests.faults.ledger import Ledger, Sender, answered_otherwise, lost_or_doubled, orders, until
+from tests.faults.ledger import Ledger, Sender, answered_otherwise, lost_or_doubled, orders
 from tests.hl7.asking import rows
 from tests.running import Running
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.fault,

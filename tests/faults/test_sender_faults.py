@@ -33,10 +33,10 @@ from tests.outbox.outgoing import (
     send_to,
     sending,
     sign,
-    until,
     until_state,
 )
 from tests.running import Running
+from tests.waiting import until
 
 S = DeliveryState
 KILLS = 10

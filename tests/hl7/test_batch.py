@@ -12,7 +12,7 @@ from ris.processes.inbox import Inbox
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import counts, journal, rows
 from tests.messages.samples import adt, cancel, order, pid
-from tests.outbox.outgoing import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.usefixtures("hospital"), pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)]
 

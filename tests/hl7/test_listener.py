@@ -3,8 +3,7 @@
 import resource
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,17 +19,11 @@ from tests.messages.samples import obr as obr_segment
 from tests.messages.samples import orc as orc_segment
 from tests.postgres import PostgresServer
 from tests.running import Running
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("hospital")
 
 READY = r"listener ready on 127\.0\.0\.1:(\d+)"
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        threading.Event().wait(0.02)
 
 
 @pytest.fixture
@@ -142,7 +135,7 @@ def test_a_peer_that_hangs_up_before_its_answer_gets_it_when_it_sends_again(port
     one = order(control_id="X1")
     with Peer(port) as peer:
         peer.send(one)
-    wait_until(lambda: journal(ris) == [("applied", "AA")])
+    until(lambda: journal(ris) == [("applied", "AA")])
     answers = []
     for _ in range(3):
         with Peer(port) as peer:

@@ -11,7 +11,8 @@ from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY
 from tests.hl7.asking import accept, order_of, patient_of
 from tests.messages.samples import adt, merge, obr, orc, orm, pid, pv1
-from tests.outbox.outgoing import forget_deliveries, send_to, sending, until
+from tests.outbox.outgoing import forget_deliveries, send_to, sending
+from tests.waiting import until
 
 EVERY_TABLE = {"patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy"}
 

@@ -24,7 +24,7 @@ from tests.hl7.asking import AA, accept, agree, ask, journal, order_of, outcome
 from tests.hl7.listening import Peer, listening
 from tests.hl7.test_listener_tls import exchange, make_certificate, serving
 from tests.messages.samples import message, msh, obr, orc, order, orm, pid, pv1
-from tests.outbox.outgoing import until
+from tests.waiting import until
 
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 """For what the database has no part in."""

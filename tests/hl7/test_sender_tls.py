@@ -11,7 +11,8 @@ from ris.outbox.model import DeliveryState
 from ris.simulator.mllp import Receiver
 from tests.certificates import make_certificate
 from tests.factories.hospital import Hospital
-from tests.outbox.outgoing import attempts, delivery, forget_deliveries, place, say, send_to, sending, until, until_state
+from tests.outbox.outgoing import attempts, delivery, forget_deliveries, place, say, send_to, sending, until_state
+from tests.waiting import until
 
 pytestmark = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 

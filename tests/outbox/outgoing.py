@@ -1,7 +1,7 @@
 """Orders, reports and queues to send from, a sender in this process, and what may be asked of both."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +25,7 @@ from ris.report import service as report
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from tests.factories.hospital import Hospital
+from tests.waiting import until
 
 
 @dataclass(frozen=True)
@@ -146,16 +147,6 @@ def delivery(ris: Ris, delivery_id: int) -> Delivery:
 def attempts(ris: Ris, delivery_id: int) -> list[str]:
     with ris.read() as session:
         return list(session.scalars(sa.select(Attempt.answer).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id)))
-
-
-def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
-    """Waits for what another thread or process brings about."""
-    ticks = threading.Event()
-    for _ in range(int(timeout_s / 0.02)):
-        if condition():
-            return
-        ticks.wait(0.02)
-    raise AssertionError("it did not come about in time")
 
 
 def until_state(ris: Ris, delivery_id: int, state: DeliveryState, timeout_s: float = 30.0) -> None:

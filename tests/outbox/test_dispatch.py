@@ -16,19 +16,8 @@ from ris.partner.model import Destination, Lease
 from ris.simulator import er7 as peer
 from ris.simulator.mllp import Arrival, Receiver
 from tests.factories.hospital import Hospital
-from tests.outbox.outgoing import (
-    Placed,
-    add_destination,
-    attempts,
-    delivery,
-    forget_deliveries,
-    place,
-    say,
-    send_to,
-    sending,
-    until,
-    until_state,
-)
+from tests.outbox.outgoing import Placed, add_destination, attempts, delivery, forget_deliveries, place, say, send_to, sending, until_state
+from tests.waiting import until
 
 S = DeliveryState
 pytestmark = pytest.mark.usefixtures("quick_waits")

@@ -19,7 +19,8 @@ from ris.partner.model import Destination, OnRefusal
 from ris.patient import service as patients
 from ris.simulator.mllp import Arrival, Receiver
 from tests.factories.hospital import Hospital
-from tests.outbox.outgoing import Placed, attempts, delivery, forget_deliveries, place, say, send_to, sending, until, until_state
+from tests.outbox.outgoing import Placed, attempts, delivery, forget_deliveries, place, say, send_to, sending, until_state
+from tests.waiting import until
 
 S = DeliveryState
 

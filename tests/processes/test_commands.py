@@ -183,6 +183,7 @@ def test_a_partner_is_added_agreed_with_and_its_codes_are_mapped(installed: Path
     [
         (("partner", "set", "EHR", "port", "x"), "port is one of int"),
         (("partner", "set", "EHR", "colour", "red"), "there is no colour"),
+        (("partner", "set", "EHR", "active", "flase"), "active: true or false"),
         (("partner", "set", "NOBODY", "zone", "UTC"), "there is no partner NOBODY"),
         (("partner", "show", "NOBODY"), "there is no partner NOBODY"),
         (("partner", "map", "EHR", "sex", "W", "Q"), "Q is no sex"),

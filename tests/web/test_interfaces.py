@@ -21,7 +21,8 @@ from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 from tests.journal.entries import journalled
 from tests.messages.samples import adt, merge, order, pid
-from tests.outbox.outgoing import send_to, sending, until, until_state
+from tests.outbox.outgoing import send_to, sending, until_state
+from tests.waiting import until
 from tests.web.visitor import NOW, Visitor, trail
 
 Visitors = Callable[[], Visitor]

@@ -63,7 +63,7 @@ class Known:
         """The row with this primary key."""
         if key is None:
             return None
-        rows = self.all(model, model.id, key)  # type: ignore[attr-defined]
+        rows = self.all(model, model.id, key)  # type: ignore[attr-defined]  # every table that is asked has the key id
         return rows[0] if rows else None
 
     def need(self, model: type[Row], key: int) -> Row:

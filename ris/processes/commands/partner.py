@@ -131,5 +131,7 @@ def _changed(uow: UnitOfWork, row: Partner, key: str, value: str) -> PartnerData
     if key == "site":
         return replace(data, site_id=_site(uow, value))
     if key == "active":
+        if value.lower() not in ("true", "false"):
+            raise Invalid("active: true or false")
         return replace(data, active=value.lower() == "true")
     return replace(data, policies={**row.policies, key: policy.read(key, value)})
