@@ -19,6 +19,7 @@ help:  ## Show this list
 setup: $(PROJECT)  ## Make the environment: locked Python packages, front-end files, the project itself
 
 run: setup  ## Start the whole system with its demo hospital on this machine
+	@tests/setup/packages.sh run
 	@$(BIN)/python manage.py run
 
 test: setup system-packages  ## Run the tests on SQLite, PostgreSQL and in a browser

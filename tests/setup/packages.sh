@@ -1,24 +1,32 @@
 #!/bin/sh
 # Installs the system packages that are missing, or says the one line to type.
 #   packages.sh python VERSION   what `python -m venv` needs
-#   packages.sh tests            PostgreSQL and its pg_dump, Chromium, a font, openssl for certificates,
+#   packages.sh run              what draws PDF files: Pango and a font
+#   packages.sh tests            that, PostgreSQL and its pg_dump, Chromium, a font, openssl for certificates,
 #                         and a C compiler, nft and ip for the disks and networks that tests break
 set -eu
 
 missing=""
 need() { missing="$missing $1"; }
+need_to_run() {
+    ls /usr/lib/*/libpangoft2-1.0.so.0 >/dev/null 2>&1 || need "libpango-1.0-0 libpangoft2-1.0-0"
+    test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
+}
 
 case "$1" in
 python)
     need "python$2-venv"
     ;;
+run)
+    need_to_run
+    ;;
 tests)
+    need_to_run
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || need postgresql
     command -v pg_dump >/dev/null 2>&1 || need postgresql-client
     command -v chromium >/dev/null 2>&1 || need chromium
     { command -v cc && test -e /usr/include/dlfcn.h; } >/dev/null 2>&1 || need "gcc libc6-dev"
     command -v openssl >/dev/null 2>&1 || need openssl
-    test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf || need fonts-dejavu-core
     ;;
 esac
 if [ -z "$missing" ]; then exit 0; fi
