@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from ris.catalog.model import Modality, Procedure, Room, Site
 from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
 from ris.order.model import Order, RequestedProcedure
-from ris.order.status import Priority
+from ris.order.status import Priority, ProcedureStatus
 from ris.patient.model import Patient, Visit
 from ris.patient.mrn import MRN
 from ris.patient.name import Named
@@ -64,12 +64,17 @@ _PERFORMED = (
     .correlate(ScheduledProcedureStep)
     .scalar_subquery()
 )
+_COUNTS = ScheduledProcedureStep.status.in_(OCCUPYING)
 _STILL_OPEN = (StepStatus.arrived, StepStatus.started)
 
 
 def steps_of_day(session: Session, days: Mapping[int, Span]) -> list[StepRow]:
-    """The appointments of a day, by time and room. `days` maps each site to the day of its own wall clock."""
-    return _steps(session, _within(days), (ScheduledProcedureStep.starts_at, Room.code, ScheduledProcedureStep.id))
+    """The appointments of a day, by time and room, and those missed of exams that wait for another one.
+
+    `days` maps each site to the day of its own wall clock.
+    """
+    shown = sa.or_(_COUNTS, sa.and_(ScheduledProcedureStep.status == StepStatus.missed, _waits_since()))
+    return _steps(session, sa.and_(_within(days), shown), (ScheduledProcedureStep.starts_at, Room.code, ScheduledProcedureStep.id))
 
 
 def open_steps(session: Session, days: Mapping[int, Span]) -> list[StepRow]:
@@ -77,7 +82,7 @@ def open_steps(session: Session, days: Mapping[int, Span]) -> list[StepRow]:
     step = ScheduledProcedureStep
     left_over = sa.and_(step.site_id.in_(list(days)), step.status.in_(_STILL_OPEN))
     is_stat = sa.case((Order.priority == Priority.stat, 0), else_=1)
-    return _steps(session, sa.or_(_within(days), left_over), (is_stat, Room.code, step.starts_at, step.id))
+    return _steps(session, sa.and_(_COUNTS, sa.or_(_within(days), left_over)), (is_stat, Room.code, step.starts_at, step.id))
 
 
 def site_of(session: Session, procedure_id: int) -> int | None:
@@ -86,13 +91,20 @@ def site_of(session: Session, procedure_id: int) -> int | None:
 
 
 def current_step_id(session: Session, procedure_id: int) -> int | None:
-    """The key of the appointment that counts now; None without one."""
+    """The key of the newest appointment that was not cancelled, also when the patient missed it; None without one."""
     return session.scalar(
         sa.select(ScheduledProcedureStep.id)
         .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status != StepStatus.cancelled)
         .order_by(ScheduledProcedureStep.id.desc())
         .limit(1)
     )
+
+
+def _waits_since() -> sa.ColumnElement[bool]:
+    """That the exam has had no other appointment since this one."""
+    later = aliased(ScheduledProcedureStep)
+    booked_again = sa.exists().where(later.procedure_id == ScheduledProcedureStep.procedure_id, later.id > ScheduledProcedureStep.id)
+    return sa.and_(RequestedProcedure.status == ProcedureStatus.ordered, ~booked_again)
 
 
 def _of_arrival(column: sa.orm.InstrumentedAttribute[Any]) -> sa.ScalarSelect[Any]:
@@ -137,7 +149,7 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
         .outerjoin(performed, performed.id == _PERFORMED)
         .outerjoin(begun_in, begun_in.id == performed.room_id)
         .outerjoin(User, User.id == performed.technologist_id)
-        .where(where, step.status.in_(OCCUPYING))
+        .where(where)
         .order_by(*order)
         .limit(500)
     )  # fmt: skip

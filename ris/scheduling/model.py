@@ -30,6 +30,7 @@ class ScheduledProcedureStep(Versioned, Base):
     booked_by: Mapped[str]
     booked_at: Mapped[datetime]
     cancel_reason: Mapped[str] = mapped_column(default="")
+    """Why it was cancelled, or what is known of why the patient did not come."""
 
 
 class Occupancy(Base):

@@ -1,5 +1,6 @@
-"""What can be done with appointments: book, move, cancel; the database has the last word on who is first."""
+"""What can be done with appointments: book, move, cancel, note that nobody came; the database has the last word on who is first."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ris.base.clock import local
 from ris.base.errors import Conflict, Invalid, NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
+from ris.base.machine import Requirement
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.catalog.model import Closure, Room, RoomProcedure, Site
@@ -15,7 +17,7 @@ from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.scheduling import queries
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
-from ris.scheduling.status import STEP, StepStatus
+from ris.scheduling.status import GIVEN_UP, STEP, StepStatus
 from ris.task import service as task
 
 
@@ -76,9 +78,42 @@ def cancel(uow: UnitOfWork, *, step_id: int, reason: str) -> ScheduledProcedureS
     return step
 
 
-def advance(uow: UnitOfWork, step: ScheduledProcedureStep, name: str) -> None:
+@service
+def no_show(uow: UnitOfWork, *, step_id: int, reason: str = "") -> ScheduledProcedureStep:
+    """The patient did not come; the exam waits for another appointment. `reason` is what is known of why.
+
+    Raises NotAllowedNow before the appointment's time, and for one whose patient has arrived.
+    """
+    step, procedure = get_with_procedure(uow, step_id)
+    advance(uow, step, "no_show", lambda _: step.starts_at <= uow.now)
+    step.cancel_reason = reason.strip()
+    _take_turn(uow, step)
+    _free(uow, step)
+    orders.move(uow, procedure, "unschedule")
+    uow.emit(orders.procedure_event("scheduling.missed", procedure, Ref("step", step.id), **_when(step), reason=step.cancel_reason))
+    return step
+
+
+@service
+def undo_no_show(uow: UnitOfWork, *, step_id: int) -> ScheduledProcedureStep:
+    """The patient has come after all, or it was a slip of the hand: the appointment is there again.
+
+    Raises Conflict when room or patient are taken meanwhile, NotAllowedNow when the exam has another appointment or is cancelled.
+    """
+    step, procedure = get_with_procedure(uow, step_id)
+    _refuse_a_second(uow, procedure)
+    advance(uow, step, "undo_no_show")
+    orders.move(uow, procedure, "schedule")
+    step.cancel_reason = ""
+    _take_turn(uow, step, *_wanted(step, procedure))
+    _occupy(uow, step, procedure)
+    uow.emit(orders.procedure_event("scheduling.miss_undone", procedure, Ref("step", step.id), **_when(step)))
+    return step
+
+
+def advance(uow: UnitOfWork, step: ScheduledProcedureStep, name: str, holds: Callable[[Requirement], bool] = lambda _: True) -> None:
     """Moves an appointment along its life cycle; the floors above call it."""
-    target = STEP.go(name, step.status)
+    target = STEP.go(name, step.status, holds)
     uow.touch()
     step.status = target
 
@@ -87,7 +122,7 @@ def current_step(uow: UnitOfWork, procedure_id: int) -> ScheduledProcedureStep |
     """The appointment of an exam that counts now."""
     return uow.session.scalars(
         sa.select(ScheduledProcedureStep)
-        .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status != StepStatus.cancelled)
+        .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status.not_in(GIVEN_UP))
         .order_by(ScheduledProcedureStep.id.desc())
         .limit(1)
     ).one_or_none()

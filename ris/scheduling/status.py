@@ -2,7 +2,7 @@
 
 import enum
 
-from ris.base.machine import Machine, step
+from ris.base.machine import Machine, Requirement, step
 
 
 class StepStatus(enum.StrEnum):
@@ -14,10 +14,16 @@ class StepStatus(enum.StrEnum):
     finished = "finished"
     discontinued = "discontinued"
     cancelled = "cancelled"
+    missed = "missed"
+    """The patient did not come."""
 
 
 S = StepStatus
 OCCUPYING = (S.booked, S.arrived, S.started, S.finished, S.discontinued)
+GIVEN_UP = (S.cancelled, S.missed)
+"""The exam waits for another appointment, or for none."""
+
+DUE = Requirement("due", "its time has not come yet")
 
 STEP = Machine(
     "appointment",
@@ -30,5 +36,7 @@ STEP = Machine(
         step("finish", (S.started,), S.finished),
         step("discontinue", (S.started,), S.discontinued),
         step("cancel", (S.booked, S.arrived), S.cancelled),
+        step("no_show", (S.booked,), S.missed, DUE),
+        step("undo_no_show", (S.missed,), S.booked),
     ),
 )

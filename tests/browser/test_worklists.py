@@ -96,6 +96,28 @@ def test_the_front_desk_checks_in_and_takes_it_back_by_keys(browser: Browser, de
         assert problems == []
 
 
+def test_who_did_not_come_is_noted_with_a_question_and_may_come_after_all(browser: Browser, desk: Desk) -> None:
+    with context_of(browser) as context:
+        page = context.new_page()
+        problems = page_problems(page)
+        log_in(page, desk.address, "front_desk", "/worklists/arrivals")
+        expect(row(page, "Alder").get_by_text("Did not come")).to_have_count(0)
+        row(page, "Cedar").focus()
+        page.keyboard.press("n")
+        dialog = page.get_by_role("dialog", name="Did not come")
+        expect(dialog).to_contain_text("Cedar")
+        shoot(page, "no-show")
+        dialog.get_by_role("textbox").fill("no train today")
+        dialog.get_by_role("button", name="Did not come").click()
+        expect(page.get_by_text("the exam waits for another one")).to_be_visible()
+        expect(row(page, "Cedar").locator(".status-missed")).to_be_visible()
+        assert desk.status("Cedar") == "ordered"
+        row(page, "Cedar").get_by_role("button", name="Came after all").click()
+        expect(page.get_by_text("The patient is expected again.")).to_be_visible()
+        assert desk.status("Cedar") == "scheduled"
+        assert problems == []
+
+
 def test_a_refused_deed_says_why_and_the_list_goes_on_living(browser: Browser, desk: Desk) -> None:
     with context_of(browser) as context:
         page = context.new_page()

@@ -7,11 +7,17 @@ import pytest
 from ris.bootstrap import Ris
 from ris.hl7.outbound import TELLS
 from ris.scheduling import service as scheduling
+from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.hl7.building import built, findings
 from tests.outbox.outgoing import add_destination, place
 
 NOON = datetime.now(UTC).replace(hour=17, minute=0, second=0, microsecond=0) + timedelta(days=2)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOON - timedelta(hours=1))
 
 
 @pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
@@ -28,7 +34,7 @@ def test_booking_moving_and_cancelling_each_have_their_trigger_and_say_what_was_
         uow.session.flush()
         scheduling.cancel(uow, step_id=step.id, reason="felt unwell")
         step_id = step.id
-    messages = [built(ris, event, destination_id=there) for event in TELLS["siu_s12"]]
+    messages = [built(ris, f"scheduling.{said}", destination_id=there) for said in ("booked", "moved", "cancelled")]
     assert [findings(message) for message in messages] == [[], [], []]
     assert [message.first("MSH").field(9).raw for message in messages] == [f"SIU^{t}^SIU_S12" for t in ("S12", "S13", "S15")]
     assert [message.value("SCH", 25) for message in messages] == ["Booked", "Booked", "Cancelled"]
@@ -40,3 +46,23 @@ def test_booking_moving_and_cancelling_each_have_their_trigger_and_say_what_was_
     assert messages[0].value("SCH", 16, 2) == "Test Front_desk"
     assert (messages[0].value("AIS", 3), messages[0].value("AIL", 3, 2)) == ("CTCHESTC", "CT1")
     assert messages[0].value("SCH", 26) == ("P7" if version == "2.5.1" else "")
+
+
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
+def test_a_patient_who_did_not_come_and_one_who_came_after_all_are_told(ris: Ris, hospital: Hospital, clock: Clock, version: str) -> None:
+    there = add_destination(ris, "placer", 1, *TELLS["siu_s12"], message="siu_s12", version=version)
+    placed = place(ris, hospital, "P8")
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        step_id = scheduling.book(uow, procedure_id=placed.procedure_ids[0], room_id=hospital.rooms["CT1"], starts_at=NOON).id
+    clock.now = NOON + timedelta(minutes=20)
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        scheduling.no_show(uow, step_id=step_id, reason="forgot")
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        scheduling.undo_no_show(uow, step_id=step_id)
+    missed, undone = (built(ris, f"scheduling.{said}", destination_id=there) for said in ("missed", "miss_undone"))
+    assert (findings(missed), findings(undone)) == ([], [])
+    assert missed.first("MSH").field(9).raw == "SIU^S26^SIU_S12"
+    assert [missed.value("SCH", *place) for place in ((2,), (6,), (6, 2), (25,))] == [f"{step_id:X}", "NOSHOW", "forgot", "Noshow"]
+    assert undone.first("MSH").field(9).raw == "SIU^S14^SIU_S12"
+    assert [undone.value("SCH", *place) for place in ((2,), (6, 2), (25,))] == [f"{step_id:X}", "", "Booked"]
+    assert datetime.strptime(undone.value("SCH", 11, 4), "%Y%m%d%H%M%S%z") == NOON

@@ -35,8 +35,8 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 }
 """The events that each message is made for; a subscription to another one would be parked."""
 
-_STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "order.changed", "order.procedure_mapped",
-          "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
+_STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "scheduling.missed", "scheduling.miss_undone",
+          "order.changed", "order.procedure_mapped", "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
 _PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40"}
 
 DEFAULTS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""SIU^S12, S13 and S15: an appointment was made, moved or cancelled (IHE RAD TF-2 RAD-48; HL7 v2.5.1 ch. 10.3)."""
+"""SIU^S12 and its kin: an appointment was made, moved, cancelled or missed (IHE RAD TF-2 RAD-48; HL7 v2.5.1 ch. 10.3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ SAID: Mapping[str, Said] = {
     "scheduling.booked": Said("S12", "BOOKED", "Booked"),
     "scheduling.moved": Said("S13", "MOVED", "Booked"),
     "scheduling.cancelled": Said("S15", "CANCELLED", "Cancelled"),
+    "scheduling.missed": Said("S26", "NOSHOW", "Noshow"),
+    "scheduling.miss_undone": Said("S14", "NOSHOW UNDONE", "Booked"),
 }
 MINUTES = er7.components("MIN")
 

@@ -13,7 +13,7 @@ from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.outbox.transport import CannotBuild, NothingToTell
 from ris.scheduling.model import ScheduledProcedureStep
-from ris.scheduling.status import StepStatus
+from ris.scheduling.status import GIVEN_UP
 
 CHANGED, COMPLETED, CANCELLED, DISCONTINUED = ("XO", "SC"), ("XO", "CM"), ("CA", "CA"), ("DC", "CA")
 FIRST = ("NW", "SC")
@@ -23,6 +23,8 @@ SAID: Mapping[str, tuple[str, str]] = {
     "scheduling.booked": CHANGED,
     "scheduling.moved": CHANGED,
     "scheduling.cancelled": CANCELLED,
+    "scheduling.missed": CANCELLED,
+    "scheduling.miss_undone": CHANGED,
     "order.changed": CHANGED,
     "order.procedure_mapped": CHANGED,
     "order.procedure_cancelled": CANCELLED,
@@ -104,7 +106,7 @@ def _step(job: Job, procedure: RequestedProcedure) -> ScheduledProcedureStep | N
     if job.event.object_kind == "step":
         return job.known.one(ScheduledProcedureStep, job.event.object_id)
     steps = job.known.all(ScheduledProcedureStep, ScheduledProcedureStep.procedure_id, procedure.id)
-    return max(steps, key=lambda step: (step.status is not StepStatus.cancelled, step.id), default=None)
+    return max(steps, key=lambda step: (step.status not in GIVEN_UP, step.id), default=None)
 
 
 # ── what both forms have ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""The front desk's list: who is expected today, who has come."""
+"""The front desk's list: who is expected today, who has come, who has not."""
 
 from sqlalchemy.orm import Session
 
@@ -7,6 +7,7 @@ from ris.base.uow import UnitOfWork
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
 from ris.order.status import Priority
+from ris.scheduling import service as scheduling
 from ris.scheduling.status import StepStatus
 from ris.staff.permission import Permission
 from ris.web.worklists.listing import (
@@ -23,11 +24,11 @@ from ris.web.worklists.listing import (
     sought,
 )
 
-SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started)
+SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started, StepStatus.missed)
 LATE_MINUTES = 10
 """After so many minutes a patient who has not come is called late."""
 LONG_WAIT_MINUTES = 30
-DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo",)}
+DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo",), StepStatus.missed: ("came",)}
 
 
 def lines(session: Session, view: View) -> list[Line]:
@@ -47,7 +48,7 @@ def _line(row: StepRow, view: View) -> Line:
             Cell(row.status, "status"),
             _arrived(row, view),
         ),
-        DOES.get(row.status, ()),
+        (*DOES.get(row.status, ()), *(("no_show",) if row.status is StepStatus.booked and row.starts_at <= view.now else ())),
         {"room": row.room_name, "status": row.status},
         sought(row),
     )
@@ -85,6 +86,14 @@ def undo(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
     service.undo_arrival(uow, step_id=_step(uow, procedure_id))
 
 
+def no_show(uow: UnitOfWork, procedure_id: int, answer: str) -> None:
+    scheduling.no_show(uow, step_id=_step(uow, procedure_id), reason=answer)
+
+
+def came(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
+    scheduling.undo_no_show(uow, step_id=_step(uow, procedure_id))
+
+
 WORKLIST = Worklist(
     name="arrivals",
     title="Arrivals",
@@ -95,6 +104,16 @@ WORKLIST = Worklist(
     deeds=(
         Deed("arrive", "Arrived", "a", arrive, "The patient is checked in.", "primary"),
         Deed("undo", "Undo", "u", undo, "The arrival is undone.", "outline-secondary"),
+        Deed(
+            "no_show",
+            "Did not come",
+            "n",
+            no_show,
+            "The appointment is given up; the exam waits for another one.",
+            "outline-secondary",
+            ask="The room is free again, and the exam waits for another appointment. What is known of why the patient did not come?",
+        ),
+        Deed("came", "Came after all", "c", came, "The patient is expected again.", "outline-secondary"),
     ),
     empty="Nobody is expected.",
 )
