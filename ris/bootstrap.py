@@ -17,12 +17,13 @@ from ris.program import Program
 from ris.reactions import react
 from ris.report import model as report_model
 from ris.scheduling import model as scheduling_model
+from ris.scheduling.rules import model as rules_model
 from ris.staff import model as staff_model
 from ris.task import model as task_model
 
 MODELS = (
     audit_model, billing_model, catalog_model, exam_model, journal_model, order_model, outbox_model, partner_model, patient_model,
-    report_model, scheduling_model, staff_model, task_model,
+    report_model, rules_model, scheduling_model, staff_model, task_model,
 )  # fmt: skip
 """Every floor's tables: a foreign key may name a table only once its module is loaded."""
 

@@ -1,28 +1,104 @@
-"""What speaks against contrast medium, of what is known of a patient."""
+"""What of a patient's findings and allergies matters to an exam: kidneys, pregnancy, what speaks against contrast medium."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from ris.patient.model import ObservationKind
+from ris.patient.model import ObservationKind, Sex
 from ris.patient.queries import AllergyRow, ObservationRow
 
 LOWEST_EGFR = 30
 """ml/min/1.73 m²: below it contrast is given only after thought (ACR Manual on Contrast Media, post-contrast acute kidney injury)."""
+UMOL_OF_A_MG = 88.42
+"""µmol/l of creatinine in 1 mg/dl."""
+PREGNANT = "B6"
+"""PV1-15, table 0009."""
 _CONTRAST = re.compile(r"contrast|iod|gadolin|kontrast", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+_NO = re.compile(r"n\b|not?\b|neg", re.IGNORECASE)
+_NOBODY_KNOWS = re.compile(r"u\b|unk|not known|indeterm", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Kidneys:
+    """The glomerular filtration rate in ml/min/1.73 m²."""
+
+    egfr: float
+    is_upper_bound: bool
+    """The laboratory said "less than"."""
+    text: str
+    """As a person reads it, with the word eGFR or creatinine."""
+    at: datetime
+
+    def is_below(self, limit: float) -> bool:
+        return self.egfr < limit or (self.is_upper_bound and self.egfr <= limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Pregnancy:
+    is_pregnant: bool
+    text: str
+    at: datetime | None
+    """None for what a visit says, which holds while it lasts."""
+
+
+def kidneys(observations: Iterable[ObservationRow], age: int | None, sex: Sex) -> Kidneys | None:
+    """From the newer of eGFR and creatinine; None where neither is a number, or creatinine comes without age or a known unit."""
+    latest = {row.kind: row for row in observations}
+    found = (_from_egfr(latest.get(ObservationKind.egfr)), _from_creatinine(latest.get(ObservationKind.creatinine), age, sex))
+    return max((one for one in found if one is not None), key=lambda one: one.at, default=None)
+
+
+def pregnancy(observations: Iterable[ObservationRow], ambulatory: Collection[str]) -> Pregnancy | None:
+    """What is known; None when nobody has said anything, or that it is not known. `ambulatory` are codes of table 0009."""
+    if PREGNANT in ambulatory:
+        return Pregnancy(True, "said with the visit", None)
+    row = next((row for row in observations if row.kind is ObservationKind.pregnancy), None)
+    if row is None or _NOBODY_KNOWS.match(row.value):
+        return None
+    return Pregnancy(not _NO.match(row.value), row.value, row.observed_at)
 
 
 def against_contrast(allergies: Iterable[AllergyRow], observations: Iterable[ObservationRow]) -> list[str]:
     """One sentence each; also that the kidneys are not known, which is no all-clear."""
     latest = {row.kind: row for row in observations}
     found = [f"Allergy: {row.text}" for row in allergies if _CONTRAST.search(row.text)]
-    egfr = latest.get(ObservationKind.egfr)
-    number = _NUMBER.search(egfr.value) if egfr else None
-    if egfr and number and (float(number[0]) < LOWEST_EGFR or (egfr.value.startswith("<") and float(number[0]) <= LOWEST_EGFR)):
-        found.append(f"eGFR {egfr.value} {egfr.unit}: below {LOWEST_EGFR}")
-    if egfr is None and ObservationKind.creatinine not in latest:
+    filtration = _from_egfr(latest.get(ObservationKind.egfr))
+    if filtration and filtration.is_below(LOWEST_EGFR):
+        found.append(f"{filtration.text}: below {LOWEST_EGFR}")
+    if ObservationKind.egfr not in latest and ObservationKind.creatinine not in latest:
         found.append("Neither creatinine nor eGFR is known")
-    pregnancy = latest.get(ObservationKind.pregnancy)
-    if pregnancy and not re.match(r"not?\b|neg", pregnancy.value, re.IGNORECASE):
-        found.append(f"Pregnancy: {pregnancy.value}")
+    said = pregnancy(latest.values(), ())
+    if said and said.is_pregnant:
+        found.append(f"Pregnancy: {said.text}")
     return found
+
+
+def ckd_epi_2021(creatinine_mg_dl: float, age: int, is_female: bool) -> float:
+    """ml/min/1.73 m² from serum creatinine (CKD-EPI 2021, without race: Inker et al., N Engl J Med 385:1737, table S10)."""
+    kappa, alpha, factor = (0.7, -0.241, 1.012) if is_female else (0.9, -0.302, 1.0)
+    ratio = creatinine_mg_dl / kappa
+    return float(142 * min(ratio, 1) ** alpha * max(ratio, 1) ** -1.2 * 0.9938**age * factor)
+
+
+def _from_egfr(row: ObservationRow | None) -> Kidneys | None:
+    number = _NUMBER.search(row.value) if row else None
+    if row is None or number is None:
+        return None
+    return Kidneys(float(number[0]), row.value.startswith("<"), f"eGFR {row.value} {row.unit}".strip(), row.observed_at)
+
+
+def _from_creatinine(row: ObservationRow | None, age: int | None, sex: Sex) -> Kidneys | None:
+    """Where the sex is not known the lower of the two values counts."""
+    number = _NUMBER.search(row.value) if row else None
+    if row is None or number is None or age is None:
+        return None
+    unit = row.unit.lower().replace("μ", "u").replace("µ", "u")
+    scale = {"mg/dl": 1.0, "umol/l": 1 / UMOL_OF_A_MG}.get(unit)
+    if scale is None or float(number[0]) == 0:
+        return None
+    women = {Sex.female: (True,), Sex.male: (False,)}.get(sex, (True, False))
+    egfr = min(ckd_epi_2021(float(number[0]) * scale, age, is_female) for is_female in women)
+    text = f"Creatinine {row.value} {row.unit} (eGFR {egfr:.0f} by CKD-EPI 2021)"
+    return Kidneys(egfr, row.value.startswith(">"), text, row.observed_at)

@@ -17,15 +17,19 @@ from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.scheduling import queries
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
+from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules
 from ris.scheduling.status import GIVEN_UP, STEP, StepStatus
 from ris.task import service as task
 
 
 @service
-def book(uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetime, minutes: int | None = None) -> ScheduledProcedureStep:
+def book(
+    uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetime, minutes: int | None = None, answers: Answers = NO_ANSWERS
+) -> ScheduledProcedureStep:
     """An appointment in a room from an aware moment on; without `minutes` it takes what the procedure takes in that room.
 
-    Raises Conflict (naming who has the slot), Invalid (room cannot do it, closed), NotAllowedNow (also for an exam that has one).
+    Raises Conflict (naming who has the slot), Invalid (room cannot do it, closed), NotAllowedNow (also for an exam that has one),
+    AgainstRules with what rules say and `answers` do not answer, Forbidden for who may not override a rule that blocks.
     """
     procedure = orders.get_procedure(uow, procedure_id)
     _refuse_a_second(uow, procedure)
@@ -39,13 +43,21 @@ def book(uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetim
     uow.add(step)
     _take_turn(uow, step, *_wanted(step, procedure))
     _occupy(uow, step, procedure)
+    hold_to_rules(uow, procedure, step, answers)
     uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **_when(step)))
     return step
 
 
 @service
 def move(
-    uow: UnitOfWork, *, step_id: int, room_id: int, starts_at: datetime, minutes: int | None = None, row_version: int | None = None
+    uow: UnitOfWork,
+    *,
+    step_id: int,
+    room_id: int,
+    starts_at: datetime,
+    minutes: int | None = None,
+    row_version: int | None = None,
+    answers: Answers = NO_ANSWERS,
 ) -> ScheduledProcedureStep:
     """The same appointment in another room or at another time. Raises as `book`, and Stale when it was changed meanwhile."""
     step, procedure = get_with_procedure(uow, step_id)
@@ -60,6 +72,7 @@ def move(
     _take_turn(uow, step, *_wanted(step, procedure))
     _free(uow, step)
     _occupy(uow, step, procedure)
+    hold_to_rules(uow, procedure, step, answers)
     uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=before))
     return step
 

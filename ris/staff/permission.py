@@ -20,6 +20,9 @@ class Permission(enum.StrEnum):
     REPORT_ADDEND = "report:addend"
     REPORT_READ = "report:read"
     REPORT_SIGN = "report:sign"
+    RULE_MANAGE = "rule:manage"
+    RULE_OVERRIDE = "rule:override"
+    SAFETY_OVERRIDE = "safety:override"
     SCHEDULE_BOOK = "schedule:book"
     SCHEDULE_READ = "schedule:read"
     TASK_CLOSE = "task:close"
@@ -31,16 +34,16 @@ P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
-    "scheduler": ("Scheduler", (*_CLINICAL, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "scheduler": ("Scheduler", (*_CLINICAL, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
     "front_desk": ("Front desk", (*_CLINICAL, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
     "technologist": ("Technologist", (*_CLINICAL, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
-    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND)),
+    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",
         (P.EXAM_READ, P.PATIENT_READ, P.INTERFACE_READ, P.INTERFACE_MANAGE, P.PATIENT_MERGE, P.TASK_READ, P.TASK_CLOSE),
     ),
     "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
-    "administrator": ("Administrator", (P.USER_MANAGE,)),
+    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE)),
 }
-"""Code to name and rights. Administrators manage accounts and see no patient."""
+"""Code to name and rights. Administrators manage accounts and rules, and see no patient."""

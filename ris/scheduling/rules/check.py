@@ -1,0 +1,97 @@
+"""Holds a booking to the rules: what they find, what of it is answered, and the answers kept."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from ris.base.errors import Forbidden, Invalid
+from ris.base.ids import new_id
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
+from ris.order import service as orders
+from ris.order.model import RequestedProcedure
+from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.rules.facts import Facts, gather
+from ris.scheduling.rules.finding import AgainstRules, Finding
+from ris.scheduling.rules.kinds import KINDS
+from ris.scheduling.rules.model import Rule, RuleAnswer, Severity
+from ris.staff.queries import rights_of
+
+Answers = Mapping[str, str]
+"""Key of a finding to the reason for which somebody goes on."""
+NO_ANSWERS: Answers = {}
+LONGEST_REASON = 500
+_RANK = {Severity.block: 0, Severity.warn: 1}
+
+
+def findings(
+    session: Session, now: datetime, *, procedure_id: int, site_id: int, room_id: int, starts_at: datetime, ends_at: datetime
+) -> tuple[Finding, ...]:
+    """Everything that speaks against an exam in a room at a time, what blocks first."""
+    rules = _rules(session, site_id)
+    if not rules:
+        return ()
+    return judged(rules, gather(session, now, procedure_id, room_id, starts_at, ends_at))
+
+
+def judged(rules: Sequence[Rule], facts: Facts) -> tuple[Finding, ...]:
+    """What the rules say to the facts, what blocks first."""
+    found = [
+        Finding(
+            rule.id, rule.row_version, rule.name, rule.severity, rule.override, objection.text, objection.ways, objection.other
+        )
+        for rule in rules
+        for objection in KINDS[rule.kind].check(facts, rule.parameters)
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda finding: (_RANK[finding.severity], finding.rule, finding.text)))
+
+
+def hold_to_rules(uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep, answers: Answers) -> None:
+    """Lets an appointment be when nothing speaks against it that is not answered, and keeps the answers.
+
+    Raises AgainstRules with all that is open, Forbidden for an answer to a rule that the actor has no right to override.
+    """
+    found = findings(
+        uow.session, uow.now, procedure_id=procedure.id, site_id=procedure.site_id, room_id=step.room_id, starts_at=step.starts_at,
+        ends_at=step.ends_at,
+    )  # fmt: skip
+    if not found:
+        return
+    known = set(uow.session.scalars(sa.select(RuleAnswer.key).where(RuleAnswer.procedure_id == procedure.id)))
+    new = tuple(finding for finding in found if finding.key not in known)
+    if any(not answers.get(finding.key, "").strip() for finding in new):
+        raise AgainstRules(new)
+    _check_right(uow, procedure.site_id, new)
+    for finding in new:
+        _keep(uow, procedure, step, finding, answers[finding.key].strip())
+
+
+def _rules(session: Session, site_id: int) -> Sequence[Rule]:
+    wanted = sa.select(Rule).where(Rule.severity != Severity.off, sa.or_(Rule.site_id.is_(None), Rule.site_id == site_id))
+    return session.scalars(wanted.order_by(Rule.id)).all()
+
+
+def _check_right(uow: UnitOfWork, site_id: int, answered: tuple[Finding, ...]) -> None:
+    blocking = [finding for finding in answered if finding.blocks]
+    if not blocking:
+        return
+    rights = rights_of(uow.session, uow.actor.id)
+    for finding in blocking:
+        if not finding.override or uow.actor.kind != "user" or not rights.may(finding.override, site_id):
+            raise Forbidden(f"the rule {finding.rule} blocks this, and you have no right to override it")
+
+
+def _keep(uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep, finding: Finding, reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"a reason has at most {LONGEST_REASON} characters")
+    uow.add(
+        RuleAnswer(
+            id=new_id(), procedure_id=procedure.id, step_id=step.id, rule_id=finding.rule_id, rule_version=finding.rule_version,
+            key=finding.key, rule_name=finding.rule, severity=finding.severity, found=finding.text, reason=reason,
+            answered_by=uow.actor.name, answered_at=uow.now,
+        )
+    )  # fmt: skip
+    facts = {"rule": finding.rule, "severity": finding.severity.value, "reason": reason}
+    uow.emit(orders.procedure_event("scheduling.rule_answered", procedure, Ref("step", step.id), **facts))

@@ -1,0 +1,54 @@
+"""The kinds of rule: each is one function over frozen facts, and one entry here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ris.scheduling.rules.facts import Facts
+from ris.scheduling.rules.finding import Objection
+from ris.scheduling.rules.kinds import history, planning, safety
+from ris.scheduling.rules.kinds.parameter import Choice, Exams, Number, Parameter, Parameters, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    label: str
+    check: Callable[[Facts, Parameters], Iterator[Objection]]
+    parameters: tuple[Parameter, ...]
+
+
+_DAYS_OF_TEN_YEARS = 3650
+_CONTRAST = Exams("exams", "Exams with contrast", "CT+C,MR+C")
+
+KINDS: Mapping[str, Kind] = {
+    "duplicate": Kind("The same exam again", history.duplicate, (
+        Exams("exams", "Exams that are looked at", "*"),
+        Choice("same", "What has to be the same", "modality and region", history.SAME),
+        Number("days", "Within so many days", 14, 1, _DAYS_OF_TEN_YEARS),
+    )),
+    "interaction": Kind("Hours between two exams", history.interaction, (
+        Exams("first", "After one of these exams", "NM"),
+        Exams("then", "one of these needs to wait", "CT+C"),
+        Number("hours", "for so many hours", 24, 1, 24 * _DAYS_OF_TEN_YEARS),
+        Text("why", "Why, for who books", "The first disturbs the second."),
+    )),
+    "preparation": Kind("Time for the preparation", planning.preparation, (
+        Exams("exams", "Exams that need it", "CT+C"),
+        Number("hours", "Hours from the call to the exam", 4, 1, 24 * 30),
+    )),
+    "pregnancy": Kind("Pregnancy", safety.pregnancy, (
+        Exams("exams", "Exams that may harm", "CT,DX,MG,NM"),
+        Number("age_from", "Youngest age at which what is not known counts", 12, 0, 120),
+        Number("age_to", "Oldest age", 55, 0, 120),
+        Number("days", "An answer is good for so many days", 14, 0, 280),
+    )),
+    "renal": Kind("Kidneys before contrast", safety.renal, (
+        _CONTRAST,
+        Number("lowest", "Lowest eGFR, in ml/min/1.73 m²", 30, 1, 120),
+        Number("days", "A value is good for so many days", 90, 1, _DAYS_OF_TEN_YEARS),
+    )),
+    "allergy": Kind("Allergy to contrast", safety.allergy, (
+        _CONTRAST,
+        Text("words", "Words in the allergy, with commas between", "contrast, iodin, iohexol, iopamidol, iodixanol, iopromid"),
+    )),
+}  # fmt: skip
+"""Key, as the rows name it, to what a person reads, the function and what can be set."""
