@@ -37,6 +37,7 @@ class Connection(asyncio.Protocol):
         self.framer = Framer(listener.program.settings.mllp.max_bytes)
         self.place = Origin("")
         self.last_heard = 0.0
+        """When a message last began, ended or was answered: what drips byte by byte says nothing."""
         self.owed = 0
         """Answers that are still to be given."""
         self.standing = Standing()
@@ -58,8 +59,11 @@ class Connection(asyncio.Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        self.last_heard = time.monotonic()
-        for item in self.framer.feed(data):
+        was_inside = self.framer.is_inside
+        items = self.framer.feed(data)
+        if items or not was_inside:
+            self.last_heard = time.monotonic()
+        for item in items:
             if isinstance(item, Oversized):
                 self.listener.put(Frame(self, None, item.head))
             elif isinstance(item, Partial):
@@ -230,7 +234,7 @@ class Listener:
         now = time.monotonic()
         for connection in list(self.connections):
             if not connection.owed and now - connection.last_heard > limit:
-                log.info("closed %s: nothing heard for %d s", connection.place, limit)
+                log.info("closed %s: nothing whole was heard for %d s", connection.place, limit)
                 connection.hang_up()
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import gc
 import logging
+import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,10 +20,13 @@ from ris.settings import Settings
 log = logging.getLogger(__name__)
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+OTHER_FILES = 100
+"""What the process may have open beside its connections."""
 
 
 def run(settings: Settings) -> int:
     """Serves until SIGTERM or SIGINT; what has been read by then is still applied and answered."""
+    _allow_files(settings.mllp.max_connections + OTHER_FILES)
     ris = Ris(settings)
     try:
         this = careful.Run(ris)
@@ -32,6 +36,17 @@ def run(settings: Settings) -> int:
     finally:
         ris.close()
     return 0
+
+
+def _allow_files(count: int) -> None:
+    """Sees to it that so many files can be open at once, where this user may have as many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count or soft == resource.RLIM_INFINITY:
+        return
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if allowed < count:
+        log.warning("only %d files may be open at once: mllp.max_connections is more than can be had", allowed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class Ledger:
 
     def note(self, answer: bytes) -> bool:
         """Whether it accepts what it names."""
-        code, control_id = _msa(answer)
+        code, control_id = msa(answer)
         assert control_id in self.sent, f"an answer to {control_id}, which was never sent"
         if code not in ("AA", "CA"):
             self.others.append((control_id, code))
@@ -44,7 +44,8 @@ def control_id_of(message: bytes) -> str:
     return message.split(b"\r", 1)[0].split(b"|")[9].decode()
 
 
-def _msa(answer: bytes) -> tuple[str, str]:
+def msa(answer: bytes) -> tuple[str, str]:
+    """MSA-1 and MSA-2."""
     for segment in answer.decode().split("\r"):
         if segment.startswith("MSA|"):
             _, code, control_id, *_ = segment.split("|")

@@ -12,7 +12,7 @@ from tests.bench.load import make_order
 from tests.faults.disk import FaultyDisk
 from tests.faults.ledger import Ledger, Sender, answered_otherwise, lost_or_doubled, orders
 from tests.hl7.asking import rows
-from tests.running import Running
+from tests.hl7.listening import listener_process
 from tests.waiting import until
 
 pytestmark = [
@@ -24,19 +24,6 @@ on_sqlite = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 
 POWER_CUTS = 20
 CONNECTIONS = 4
-READY = r"listener ready on 127\.0\.0\.1:(\d+)"
-
-
-def listener(ris: Ris, port: int = 0, **more: str) -> Running:
-    return Running(
-        "listener",
-        ready=READY,
-        RIS_DATABASE__URL=ris.settings.database_url,
-        RIS_DATA__DIR=str(ris.settings.data.dir),
-        RIS_MLLP__PORT=str(port),
-        RIS_CONFIG="",
-        **more,
-    )
 
 
 @pytest.fixture
@@ -68,7 +55,7 @@ def is_sound(house: Ris) -> bool:
 def test_what_was_acknowledged_outlives_twenty_power_cuts(house: Ris, disk: FaultyDisk) -> None:
     chance = random.Random(20261124)
     ledger = Ledger()
-    running = listener(house, **disk.settings)
+    running = listener_process(house, **disk.settings)
     port = running.port
     senders = [Sender(port, (make_order(line, n) for n in range(1_000_000)), ledger) for line in range(CONNECTIONS)]
     for _ in range(POWER_CUTS):
@@ -79,7 +66,7 @@ def test_what_was_acknowledged_outlives_twenty_power_cuts(house: Ris, disk: Faul
         assert lost_or_doubled(house, ledger) == []
         house.engine.dispose()
         disk.settle()  # who looks last takes the log into the database
-        running = listener(house, port, **disk.settings)
+        running = listener_process(house, port, **disk.settings)
     for sender in senders:
         sender.stop()
     assert lost_or_doubled(house, ledger) == []
@@ -91,7 +78,7 @@ def test_what_was_acknowledged_outlives_twenty_power_cuts(house: Ris, disk: Faul
 def test_a_disk_that_keeps_nothing_of_what_it_flushed_is_found_out(house: Ris, disk: FaultyDisk) -> None:
     """So that the test before this one can fail."""
     ledger = Ledger()
-    with listener(house, **disk.settings) as running:
+    with listener_process(house, **disk.settings) as running:
         disk.lie()
         Sender(running.port, orders(1, 20), ledger).finish()
         running.kill()
@@ -102,7 +89,7 @@ def test_a_disk_that_keeps_nothing_of_what_it_flushed_is_found_out(house: Ris, d
 @on_sqlite
 def test_nothing_is_accepted_while_the_disk_does_not_flush(house: Ris, disk: FaultyDisk) -> None:
     ledger = Ledger()
-    with listener(house, **disk.settings) as running:
+    with listener_process(house, **disk.settings) as running:
         Sender(running.port, orders(1, 20), ledger).finish()
         disk.fail()
         senders = [Sender(running.port, orders(line, 20), ledger) for line in (2, 3)]

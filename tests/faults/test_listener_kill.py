@@ -10,22 +10,12 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from tests.bench.load import LoadResult, drive, make_order
 from tests.factories.hospital import Hospital
-from tests.running import Running
+from tests.hl7.listening import listener_process
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 KILLS = 10
 CONNECTIONS = 8
-READY = r"listener ready on 127\.0\.0\.1:(\d+)"
-
-
-def _settings(ris: Ris, port: int) -> dict[str, str]:
-    return {
-        "RIS_DATABASE__URL": ris.settings.database_url,
-        "RIS_DATA__DIR": str(ris.settings.data.dir),
-        "RIS_MLLP__PORT": str(port),
-        "RIS_CONFIG": "",
-    }
 
 
 def _count(ris: Ris, table: str) -> int:
@@ -60,7 +50,7 @@ def _drive(port: int, messages: int) -> tuple[threading.Thread, list[LoadResult]
 
 def test_every_acknowledged_order_is_there_once_after_ten_kills(ris: Ris, hospital: Hospital) -> None:
     """A kill counts when it comes right after a group, with the next messages of eight connections waiting."""
-    first = Running("listener", ready=READY, **_settings(ris, 0))
+    first = listener_process(ris)
     port = first.port
     chance = random.Random(20261124)
     thread, results = _drive(port, messages=1_500)
@@ -72,7 +62,7 @@ def test_every_acknowledged_order_is_there_once_after_ten_kills(ris: Ris, hospit
             threading.Event().wait(chance.uniform(0.0, 0.5))
             counted += _await_growth(ris, thread)
             listener.kill()
-            listener = Running("listener", ready=READY, **_settings(ris, port))
+            listener = listener_process(ris, port)
         thread.join(400)
     finally:
         listener.kill()

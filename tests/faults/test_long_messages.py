@@ -11,14 +11,12 @@ from ris.hl7.intake import Intake
 from ris.settings import Mllp
 from tests.faults.ledger import Ledger, answered_otherwise, control_id_of, orders
 from tests.hl7.asking import AA, PLACE, accept, outcome, rows
-from tests.hl7.listening import Peer, listening
+from tests.hl7.listening import Peer, listener_process, listening
 from tests.messages.samples import adt, cancel, message, msh, obr, orc, order, orm, pid
-from tests.running import Running
 
 pytestmark = pytest.mark.usefixtures("hospital")
 
 LONGEST_WAIT_S = 0.2
-READY = r"listener ready on 127\.0\.0\.1:(\d+)"
 
 
 def result(*observations: str, control_id: str = "BIG") -> bytes:
@@ -93,10 +91,7 @@ def test_nobody_else_waits_while_one_peer_sends_nothing_but_long_messages(
 ) -> None:
     accept(ris, order("P1^EHR"))
     ledger = Ledger()
-    with Running(
-        "listener", ready=READY, RIS_DATABASE__URL=ris.settings.database_url, RIS_DATA__DIR=str(ris.settings.data.dir),
-        RIS_MLLP__PORT="0", RIS_CONFIG="",
-    ) as running:  # fmt: skip
+    with listener_process(ris) as running:
         finished = threading.Event()
         accepted: list[bytes] = []
 

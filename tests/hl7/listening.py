@@ -1,15 +1,34 @@
-"""The listener in a thread of the test, on a real socket; a peer that speaks MLLP byte by byte where it must."""
+"""The listener in a thread of the test or in a process; a peer that speaks MLLP byte by byte where it must."""
 
 import asyncio
+import fcntl
 import socket
+import struct
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ris.hl7.listener import Listener
 from ris.program import Program
+from tests.running import Running
+from tests.waiting import until
 
 VT, END = b"\x0b", b"\x1c\r"
+
+
+def listener_process(program: Program, port: int = 0, *, host: str = "127.0.0.1", **more: str) -> Running:
+    """On the database of `program`; `more` are settings of its environment."""
+    return Running(
+        "listener",
+        ready=r"listener ready on [\d.]+:(\d+)",
+        RIS_DATABASE__URL=program.settings.database_url,
+        RIS_DATA__DIR=str(program.settings.data.dir),
+        RIS_MLLP__HOST=host,
+        RIS_MLLP__PORT=str(port),
+        RIS_CONFIG="",
+        **more,
+    )
 
 
 @contextmanager
@@ -74,7 +93,16 @@ class Peer:
         except ConnectionResetError:
             return True
 
+    def until_received(self) -> None:
+        """Waits until the other machine has all that was written."""
+        until(lambda: struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0] == 0)
+
     def close(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Hangs up with RST: whatever is on its way to this peer is lost."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
     def __enter__(self) -> "Peer":

@@ -3,7 +3,8 @@
 import resource
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,18 +13,15 @@ from ris.hl7.listener import MOST_OWED
 from ris.processes import database
 from ris.settings import Database, Mllp
 from tests.factories.hospital import build_hospital
-from tests.hl7.asking import AA, counts, journal, outcome
-from tests.hl7.listening import END, VT, Peer, listening
+from tests.hl7.asking import AA, Outcome, counts, journal, outcome, rows
+from tests.hl7.listening import END, VT, Peer, listener_process, listening
 from tests.messages.samples import adt, message, msh, order, orm, pid
 from tests.messages.samples import obr as obr_segment
 from tests.messages.samples import orc as orc_segment
 from tests.postgres import PostgresServer
-from tests.running import Running
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("hospital")
-
-READY = r"listener ready on 127\.0\.0\.1:(\d+)"
 
 
 @pytest.fixture
@@ -79,19 +77,48 @@ def test_a_message_may_come_one_byte_at_a_time(port: int) -> None:
         assert outcome(peer.answer()) == AA
 
 
-@pytest.mark.parametrize("garbage", [b"\r\n\x00", b"GET / HTTP/1.1\r\n\r\n", VT + b"MSH|^~\\&|EHR|HOSP|lost trailer"])
-def test_garbage_between_frames_is_skipped(garbage: bytes, port: int, ris: Ris) -> None:
-    with Peer(port) as peer:
-        assert outcome(peer.exchange(order("P1^EHR"))) == AA
-        peer.write(garbage)
-        assert outcome(peer.exchange(order("P2^EHR"))) == AA
-    assert journal(ris) == [("applied", "AA")] * 2
+DAMAGED = order("HURT^EHR", control_id="HURT")
+HALF = len(DAMAGED) // 2
+NO_HEADER = ("AR", "100", "MSH^1")
+STREAMS: dict[str, tuple[bytes, list[Outcome]]] = {
+    "noise between frames": (b"\r\n\x00", []),
+    "another protocol": (b"GET / HTTP/1.1\r\n\r\n", []),
+    "no VT": (DAMAGED + END, []),
+    "no FS CR": (VT + DAMAGED, []),
+    "no FS": (VT + DAMAGED + b"\r", []),
+    "no CR": (VT + DAMAGED + b"\x1c", [AA]),
+    "half a message": (VT + DAMAGED[:HALF], []),
+    "VT twice": (VT + VT + DAMAGED + END, [AA]),
+    "VT inside": (VT + DAMAGED[:HALF] + VT + DAMAGED[HALF:] + END, [NO_HEADER]),
+    "FS inside": (VT + DAMAGED[:-1] + b"\x1c\n" + END, [AA]),
+    "FS CR twice": (VT + DAMAGED + END + END, [AA]),
+    "LF for CR": (VT + DAMAGED.replace(b"\r", b"\n") + END, [AA]),
+    "CR LF for CR": (VT + DAMAGED.replace(b"\r", b"\r\n") + END, [AA]),
+    "empty frame": (VT + END, [NO_HEADER]),
+    "nothing but NUL": (VT + b"\x00" + END, [NO_HEADER]),
+    "NUL in a name": (VT + DAMAGED.replace(b"Meadow", b"Mea\x00dow") + END, [AA]),
+    "NUL in an escape sequence": (VT + DAMAGED.replace(b"Meadow", b"Mea\\X00\\dow") + END, [AA]),
+    "NUL in MSH-10": (VT + DAMAGED.replace(b"|HURT|P", b"|HU\x00RT|P") + END, [AA]),
+}
+"""What damages a frame, and what is answered to it, as `docs/interfaces/hl7-in.md` says."""
 
 
-def test_an_empty_frame_is_answered_and_the_next_message_taken(port: int) -> None:
-    with Peer(port) as peer:
-        assert outcome(peer.exchange(b""))[0] == "AR"
-        assert outcome(peer.exchange(order())) == AA
+def test_a_damaged_frame_spoils_no_other_and_leaves_nothing_partial(port: int, ris: Ris) -> None:
+    found, expected = {}, {}
+    for number, (name, (stream, answers)) in enumerate(STREAMS.items()):
+        mine = stream.replace(b"HURT", b"H%02d" % number)
+        with Peer(port) as peer:
+            peer.write(mine)
+            last = peer.exchange(order(f"G{number}^EHR", control_id=f"G{number}"))
+            before = []
+            while control_ids([last]) != [f"G{number}"]:
+                before.append(outcome(last))
+                last = peer.answer()
+        placed = rows(ris, "SELECT count(*) FROM imaging_order WHERE placer_number = :placer", placer=f"H{number:02d}")
+        kept = [bytes(raw) for (raw,) in rows(ris, "SELECT raw FROM message ORDER BY id")][-1 - len(before) : -1]
+        found[name] = before, outcome(last), placed, [raw in mine for raw in kept]
+        expected[name] = answers, AA, [(answers.count(AA),)], [True] * len(answers)
+    assert found == expected
 
 
 def test_a_message_that_is_too_long_is_refused_and_the_connection_lives(port: int, ris: Ris) -> None:
@@ -131,10 +158,34 @@ def test_a_connection_that_says_nothing_is_closed(port: int) -> None:
         assert peer.is_closed()
 
 
-def test_a_peer_that_hangs_up_before_its_answer_gets_it_when_it_sends_again(port: int, ris: Ris) -> None:
+def test_a_message_that_drips_in_for_too_long_is_not_waited_for(port: int, ris: Ris) -> None:
+    with Peer(port, timeout_s=0.2) as peer:
+        began = time.monotonic()
+        peer.write(VT + order()[:100])
+        while not _has_hung_up(peer):
+            peer.write(b"x")
+        assert 1 < time.monotonic() - began < 5
+    assert journal(ris) == []
+
+
+def _has_hung_up(peer: Peer) -> bool:
+    try:
+        return peer.is_closed()
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("hang_up", [Peer.close, Peer.reset], ids=["in order", "with RST"])
+def test_a_peer_that_hangs_up_before_its_answer_gets_it_when_it_sends_again(hang_up: Callable[[Peer], None], port: int, ris: Ris) -> None:
+    """Nobody can write while it sends and hangs up, so that its answer cannot have come before."""
     one = order(control_id="X1")
-    with Peer(port) as peer:
+    with ris.engine.begin() as blocking:
+        if blocking.dialect.name == "postgresql":
+            blocking.exec_driver_sql("LOCK TABLE message IN EXCLUSIVE MODE")
+        peer = Peer(port)
         peer.send(one)
+        peer.until_received()
+        hang_up(peer)
     until(lambda: journal(ris) == [("applied", "AA")])
     answers = []
     for _ in range(3):
@@ -142,29 +193,18 @@ def test_a_peer_that_hangs_up_before_its_answer_gets_it_when_it_sends_again(port
             answers.append(peer.exchange(one))
     assert len(set(answers)) == 1
     assert outcome(answers[0]) == AA
+    assert rows(ris, "SELECT answer FROM message WHERE state = 'applied'") == [(answers[0],)]
     assert counts(ris)["imaging_order"] == 1
-
-
-def _listener(ris: Ris, **more: str) -> Running:
-    return Running(
-        "listener",
-        ready=READY,
-        RIS_DATABASE__URL=ris.settings.database_url,
-        RIS_DATA__DIR=str(ris.settings.data.dir),
-        RIS_MLLP__PORT="0",
-        RIS_CONFIG="",
-        **more,
-    )
 
 
 def test_the_stored_answer_is_given_by_a_second_process_and_after_a_restart(ris: Ris) -> None:
     one = order(control_id="X1")
     answers = []
-    with _listener(ris) as first, _listener(ris) as second:
+    with listener_process(ris) as first, listener_process(ris) as second:
         for listener in (first, second):
             with Peer(listener.port) as peer:
                 answers.append(peer.exchange(one))
-    with _listener(ris) as restarted, Peer(restarted.port) as peer:
+    with listener_process(ris) as restarted, Peer(restarted.port) as peer:
         answers.append(peer.exchange(one))
     assert outcome(answers[0]) == AA
     assert answers == [answers[0]] * 3
@@ -181,7 +221,7 @@ def _until_hung_up(peer: Peer) -> Iterator[bytes]:
 
 def test_what_was_read_before_sigterm_is_applied_and_answered(ris: Ris) -> None:
     messages = [order(f"P{n}^EHR", control_id=f"X{n}") for n in range(200)]
-    listener = _listener(ris)
+    listener = listener_process(ris)
     with Peer(listener.port) as peer:
         peer.send(*messages)
         first = peer.answer()

@@ -77,7 +77,7 @@ def unescape(text: str, delimiters: Delimiters) -> str:
     r"""What `text` means, decoded exactly once (HL7 v2.5.1 ch. 2.7).
 
     `\F\ \S\ \T\ \R\ \E\` and, where declared, `\P\` become their delimiter, `\.br\` a newline, and `\Xdd..\` the text
-    of these bytes. Highlighting, charset switches, local sequences, other formatting commands, unknown sequences and a
+    of these bytes without NUL. Highlighting, charset switches, local sequences, other formatting commands, unknown sequences and a
     backslash on its own stay as they are.
     """
     if delimiters.escape not in text:
@@ -98,7 +98,7 @@ def _meaning(match: re.Match[str], delimiters: Delimiters) -> str:
 
 def _decoded(digits: str, codec: str) -> str:
     try:
-        return bytes.fromhex(digits).decode(codec)
+        return bytes.fromhex(digits).decode(codec).replace("\x00", "")
     except ValueError:
         return ""
 

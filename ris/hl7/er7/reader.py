@@ -162,14 +162,16 @@ class Message:
     def parse(cls, text: str, codec: str = "utf-8") -> Self:
         r"""The message in `text`, which begins with MSH after blanks and a byte order mark.
 
-        Segments may end with CR, LF or CRLF; blank ones are dropped. `codec` is what the text was decoded with and
-        serves `\Xdd..\` only.
+        Segments may end with CR, LF or CRLF; blank ones are dropped, and so is NUL, which no field can hold. `codec` is
+        what the text was decoded with and serves `\Xdd..\` only.
 
         Raises:
             Invalid: there is no MSH, or its first characters cannot be delimiters. Everything else can be read.
         """
+        if "\x00" in text:
+            text = text.replace("\x00", "")
         if not text.startswith("MSH"):
-            text = text.lstrip("\ufeff\x00 \t\r\n")
+            text = text.lstrip("\ufeff \t\r\n")
         if "\n" in text:
             text = text.replace("\r\n", "\r").replace("\n", "\r")
         delimiters = declared(text, codec)
