@@ -3,6 +3,7 @@
 import select
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ from ris.partner.model import Destination
 CONNECT_S = 5.0
 MAX_ANSWER_BYTES = 1_048_576
 CODES = (*ACCEPTED, *ERROR, *REJECTED)
+_HARD, _IN_ORDER = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
+"""SO_LINGER: the machine forgets at the close what it could not deliver yet, or goes on trying for minutes."""
 NEVER_SENT = "never sent: what it tells was built anew later"
 
 _ANSWERED = sa.update(Message).where(Message.id == sa.bindparam("key")).values(ack_code=sa.bindparam("code"), answer=sa.bindparam("bytes"))
@@ -90,6 +93,8 @@ class MllpChannel:
         self._socket: socket.socket | None = None
         self._timeout_s = self._ends_at = 0.0
         self._failure: OSError | ValueError | None = None
+        self._is_owed = False
+        """Something was written that was not answered."""
 
     def connect(self) -> Answer | None:
         if self._socket is not None and _has_news(self._socket):
@@ -104,6 +109,7 @@ class MllpChannel:
 
     def begin(self, payload: bytes, timeout_s: float) -> None:
         self._timeout_s, self._ends_at, self._failure = timeout_s, time.monotonic() + timeout_s, None
+        self._is_owed = True
         connection = self._socket
         try:
             if connection is None:
@@ -123,14 +129,19 @@ class MllpChannel:
             answer = Answer("no connection", _reason(error))
         except ValueError:
             answer = Answer("not sent", "the message holds bytes that end a frame")
-        if answer.code not in CODES:
+        if answer.code in CODES:
+            self._is_owed = False
+        else:
             self.close()
         return answer
 
     def close(self) -> None:
+        """In order where everything was answered, else hard: what the line holds back must not arrive behind what is sent later."""
         connection, self._socket = self._socket, None
         if connection is not None:
             with suppress(OSError):
+                if not self._is_owed:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _IN_ORDER)
                 # Another thread may wait in it: a mere close would leave it waiting.
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
@@ -151,18 +162,19 @@ class MllpChannel:
 
 def _connect(address: tuple[str, int], tls: Tls | None) -> socket.socket:
     connection = socket.create_connection(address, CONNECT_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # A peer that vanished without a word is found after about two minutes, also while nothing is sent.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
-    if tls is None:
-        return connection
     try:
-        return tls.wrap(connection, address[0])
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A peer that vanished without a word is found after about two minutes, also while nothing is sent.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4)):
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        secured = tls.wrap(connection, address[0]) if tls else connection
     except OSError:
         connection.close()
         raise
+    # From the beginning, so that it also holds when the process is killed.
+    secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _HARD)
+    return secured
 
 
 def _has_news(connection: socket.socket) -> bool:

@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -61,12 +62,23 @@ def orders(line: int, count: int, start: int = 0) -> list[bytes]:
 class Sender(threading.Thread):
     """One connection, one message under way: the same bytes again after a loss or a refusal, until they are accepted."""
 
-    def __init__(self, port: int, messages: Iterable[bytes], ledger: Ledger, *, host: str = "127.0.0.1", patience_s: float = 5) -> None:
+    def __init__(
+        self,
+        port: int,
+        messages: Iterable[bytes],
+        ledger: Ledger,
+        *,
+        host: str = "127.0.0.1",
+        patience_s: float = 5,
+        network: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """`network` is the place that it connects from."""
         super().__init__(daemon=True)
         self._address = (host, port)
         self._messages = messages
         self._ledger = ledger
         self._patience_s = patience_s
+        self._network = network
         self._given_up = threading.Event()
         self.fault: AssertionError | None = None
         self.start()
@@ -94,7 +106,8 @@ class Sender(threading.Thread):
 
     def _connected(self) -> Peer:
         if self._peer is None:
-            self._peer = Peer(self._address[1], self._patience_s, host=self._address[0])
+            with self._network():
+                self._peer = Peer(self._address[1], self._patience_s, host=self._address[0])
         return self._peer
 
     def _hang_up(self) -> None:
@@ -138,7 +151,7 @@ def lost_or_doubled(ris: Ris, ledger: Ledger) -> list[str]:
     return wrong
 
 
-def answered_otherwise(port: int, ledger: Ledger) -> list[str]:
+def answered_otherwise(port: int, ledger: Ledger, host: str = "127.0.0.1") -> list[str]:
     """Sends everything that was accepted once more: the messages whose answer is not byte for byte the first one."""
-    with Peer(port) as peer:
+    with Peer(port, host=host) as peer:
         return [control_id for control_id, answer in ledger.accepted.items() if peer.exchange(ledger.sent[control_id]) != answer]

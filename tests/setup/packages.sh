@@ -27,6 +27,8 @@ tests)
     command -v chromium >/dev/null 2>&1 || need chromium
     { command -v cc && test -e /usr/include/dlfcn.h; } >/dev/null 2>&1 || need "gcc libc6-dev"
     command -v openssl >/dev/null 2>&1 || need openssl
+    command -v ip >/dev/null 2>&1 || need iproute2
+    command -v nft >/dev/null 2>&1 || need nftables
     ;;
 esac
 if [ -z "$missing" ]; then exit 0; fi
