@@ -133,7 +133,18 @@ def words(name: str) -> str:
     return str(name).replace("_", " ")
 
 
-FILTERS = {"wall_clock": wall_clock, "wall_clock_seconds": wall_clock_seconds, "wall_date": wall_date, "words": words}
+def right_name(permission: str) -> str:
+    """`safety:override` as a person reads it."""
+    return permission.replace(":", ": ").replace("_", " ")
+
+
+FILTERS = {
+    "wall_clock": wall_clock,
+    "wall_clock_seconds": wall_clock_seconds,
+    "wall_date": wall_date,
+    "words": words,
+    "right_name": right_name,
+}
 
 
 def working_site(sites: frozenset[int]) -> int | None:

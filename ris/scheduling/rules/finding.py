@@ -57,5 +57,5 @@ class AgainstRules(Conflict):
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         names = list(dict.fromkeys(finding.rule for finding in findings))
-        super().__init__(f"not without a reason: {'; '.join(names)}")
+        super().__init__(f"this needs a reason: {'; '.join(names)}")
         self.findings = findings

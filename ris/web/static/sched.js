@@ -28,15 +28,20 @@
 
   // ── what the server is told ──────────────────────────────────────────────────────────────────────────────────────
 
+  let asked = "";
+
+  // Where rules ask for reasons the answer brings the dialog in which they are given.
   async function send(address, fields) {
     const answer = await fetch(address, {
       method: "POST",
       headers: { Accept: "application/json", "X-CSRFToken": token },
       body: new URLSearchParams(fields),
     }).catch(() => null);
-    const message = answer?.headers.get("Content-Type")?.includes("json") ? (await answer.json()).message : "The server does not answer.";
-    say(message, answer?.ok ? "ok" : "danger");
+    const told = answer?.headers.get("Content-Type")?.includes("json") ? await answer.json() : { message: "The server does not answer." };
+    say(told.message, answer?.ok ? "ok" : "danger");
     await refresh();
+    asked = told.panel || "";
+    if (asked) present(asked);
     return Boolean(answer?.ok);
   }
 
@@ -170,8 +175,13 @@
     const answer = await fetch(address, { headers: { "X-Panel": "1" } });
     if (!answer.ok) return say("This appointment cannot be opened.", "danger");
     openedFrom = from?.closest("[data-event-id]")?.dataset.eventId || null;
-    show(await answer.text());
-    panel.showModal();
+    present(await answer.text());
+  }
+
+  function present(html) {
+    show(html);
+    if (!panel.open) panel.showModal();
+    panel.scrollTop = 0;
     (panel.querySelector("[data-first]") || panel.querySelector("[data-slot-key]") || panel.querySelector("a, button"))?.focus();
   }
 
@@ -205,7 +215,7 @@
         link.textContent = "Show that day";
         said.append(" ", link);
       }
-    } else {
+    } else if (!asked) {
       const alert = panel.querySelector("[role=alert]") || Object.assign(document.createElement("div"), { className: "alert alert-danger" });
       alert.setAttribute("role", "alert");
       alert.textContent = said.textContent;

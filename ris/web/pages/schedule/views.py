@@ -17,6 +17,9 @@ from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.scheduling import queries, service
 from ris.scheduling.appointment import AppointmentDetail, appointment, rooms_for, site_names, zone_of
+from ris.scheduling.queries import Slot
+from ris.scheduling.rules import check
+from ris.scheduling.rules.finding import AgainstRules, Finding
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
@@ -27,6 +30,9 @@ bp = Blueprint("schedule", __name__, url_prefix="/schedule", template_folder="te
 
 SEARCH_DAYS = 28
 """So far ahead the next free slots are looked for."""
+_PLACE = ("room_id", "date", "time", "minutes", "row_version")
+_REASON = "reason-"
+"""Before the key of a finding: the field with its reason."""
 
 
 @bp.get("")
@@ -66,9 +72,11 @@ def book(procedure_id: int) -> ResponseReturnValue:
     exam = _exam(procedure_id)
 
     def work(uow: UnitOfWork) -> None:
-        service.book(uow, procedure_id=procedure_id, room_id=_room_id(), starts_at=_moment(exam.zone), minutes=_minutes())
+        service.book(
+            uow, procedure_id=procedure_id, room_id=_room_id(), starts_at=_moment(exam.zone), minutes=_minutes(), answers=_answers()
+        )  # fmt: skip
 
-    return _do(work, f"Exam {exam.accession_number} is booked.", exam.site_id, lambda reason: _plan(exam, refused=reason))
+    return _do(work, f"Exam {exam.accession_number} is booked.", exam.site_id, lambda error: _plan(exam, error))
 
 
 @bp.get("/appointments/<int:step_id>")
@@ -87,10 +95,10 @@ def move(step_id: int) -> ResponseReturnValue:
     def work(uow: UnitOfWork) -> None:
         service.move(
             uow, step_id=step_id, room_id=_room_id(), starts_at=_moment(found.zone), minutes=_minutes(),
-            row_version=request.form.get("row_version", type=int),
+            row_version=request.form.get("row_version", type=int), answers=_answers(),
         )  # fmt: skip
 
-    return _do(work, f"Exam {found.accession_number} is moved.", found.site_id, lambda reason: _show(found, refused=reason))
+    return _do(work, f"Exam {found.accession_number} is moved.", found.site_id, lambda error: _show(found, error))
 
 
 @bp.post("/appointments/<int:step_id>/cancel")
@@ -102,7 +110,7 @@ def cancel(step_id: int) -> ResponseReturnValue:
         service.cancel(uow, step_id=step_id, reason=request.form.get("reason", ""))
 
     done = f"The appointment of exam {found.accession_number} is cancelled; it waits for another one."
-    return _do(work, done, found.site_id, lambda reason: _show(found, refused=reason))
+    return _do(work, done, found.site_id, lambda error: _show(found, error))
 
 
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,39 +136,56 @@ def _day(site_id: int, on: date | None) -> str:
     )  # fmt: skip
 
 
-def _plan(exam: ExamRow, refused: str = "") -> str:
+def _plan(exam: ExamRow, error: RisError | None = None) -> str:
     with reading() as session:
         slots = (
             queries.free_slots(session, procedure_id=exam.procedure_id, after=program().clock(), days=SEARCH_DAYS, limit=9)
             if exam.known else []
         )  # fmt: skip
         rooms = rooms_for(session, exam.procedure_id)
-    return _panel("schedule/plan.html", exam=exam, slots=slots, rooms=rooms, refused=refused)
+        foreseen = _foreseen(session, exam, slots[0]) if slots and error is None else ()
+    return _panel("schedule/plan.html", exam=exam, slots=slots, rooms=rooms, foreseen=foreseen, **_against(error, exam.site_id))
 
 
-def _show(found: AppointmentDetail, refused: str = "") -> str:
+def _show(found: AppointmentDetail, error: RisError | None = None) -> str:
     with reading() as session:
         rooms = rooms_for(session, found.procedure_id)
         slots = (
             queries.free_slots(session, procedure_id=found.procedure_id, after=program().clock(), days=SEARCH_DAYS, limit=6)
             if found.is_movable else []
         )  # fmt: skip
-    return _panel("schedule/appointment.html", found=found, rooms=rooms, slots=slots, refused=refused,
-                  may_book=may(Permission.SCHEDULE_BOOK, found.site_id))  # fmt: skip
+    return _panel("schedule/appointment.html", found=found, rooms=rooms, slots=slots, may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
+                  **_against(error, found.site_id))  # fmt: skip
 
 
 def _panel(template: str, **context: Any) -> str:
     """The whole page, or only its panel for the dialog of the day."""
     context["when"] = lambda moment, zone: f"{local(moment, zone):%a %d %b %H:%M}"
-    return render_block(template, "panel", **context) if "X-Panel" in request.headers else render_template(template, **context)
+    is_part = "X-Panel" in request.headers or _wants_json()
+    return render_block(template, "panel", **context) if is_part else render_template(template, **context)
+
+
+def _foreseen(session: Session, exam: ExamRow, slot: Slot) -> tuple[Finding, ...]:
+    """What the rules will say to the next free slot."""
+    return check.findings(
+        session, program().clock(), procedure_id=exam.procedure_id, site_id=exam.site_id, room_id=slot.room_id, starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+    )  # fmt: skip
+
+
+def _against(error: RisError | None, site_id: int) -> dict[str, Any]:
+    """Why a booking was refused: in a word, or what the rules found with what this person may answer of it."""
+    findings = error.findings if isinstance(error, AgainstRules) else ()
+    answerable = {f.key for f in findings if not f.blocks or (f.override and may(Permission(f.override), site_id))}
+    place = {name: request.form.get(name, "") for name in _PLACE if name in request.form}
+    return {"refused": error.message if error and not findings else "", "findings": findings, "answerable": answerable, "place": place}
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Callable[[str], str]) -> ResponseReturnValue:
+def _do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Callable[[RisError], str]) -> ResponseReturnValue:
     """Runs a change once. The calendar is answered in JSON; a form goes on to the day that it was about, or is shown again."""
-    wants_json = request.accept_mimetypes.best == "application/json"
     if (before := used_before()) is not None:
         return before
     target = url_for("schedule.day", site=site_id, date=request.form.get("date") or None)
@@ -169,11 +194,25 @@ def _do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Call
             work(uow)
             use_key(uow, target)
     except RisError as error:
-        return (jsonify(message=error.message) if wants_json else again(error.message)), error.http_status
-    if wants_json:
+        return (_refused(error, again) if _wants_json() else again(error)), error.http_status
+    if _wants_json():
         return jsonify(message=done)
     flash(done)
     return redirect(target, 303)
+
+
+def _refused(error: RisError, again: Callable[[RisError], str]) -> Response:
+    """For the calendar: the reason, and the dialog to go on in where rules ask for one."""
+    return jsonify(message=error.message, panel=again(error) if isinstance(error, AgainstRules) else "")
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _answers() -> dict[str, str]:
+    """Key of a finding to the reason that the form gives."""
+    return {name.removeprefix(_REASON): value for name, value in request.form.items() if name.startswith(_REASON)}
 
 
 def _site() -> int:

@@ -1,0 +1,60 @@
+"""Rules in Chromium: a booking that they speak against goes on with a reason, by keys; without JavaScript the plain form does the same."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
+
+from ris.bootstrap import Ris
+from ris.scheduling.rules import service as rules
+from ris.scheduling.rules.model import RuleAnswer
+from ris.scheduling.rules.service import RuleData
+from tests.browser.desk import DAY, House, log_in, served, shoot
+from tests.chromium import axe, page_problems
+from tests.factories.hospital import build_hospital
+from tests.factories.orders import new_exam
+
+
+@pytest.fixture
+def house(ris: Ris) -> Iterator[House]:
+    hospital = build_hospital(ris)
+    new_exam(ris, hospital, "CTCHESTC")
+    with ris.uow() as uow:
+        uow.session.execute(sa.text("UPDATE patient SET birth_date = :born"), {"born": date(1990, 5, 17)})
+        rules.add(uow, RuleData("Pregnancy before X-rays", "pregnancy", "warn", "", {}))
+        rules.add(uow, RuleData("Time to fast", "preparation", "block", "rule:override", {"exams": "CT", "hours": "24"}))
+    with served(ris) as address:
+        yield House(address, ris, hospital)
+
+
+def test_a_booking_against_rules_goes_on_with_reasons_by_keys(house: House, page: Page) -> None:
+    problems = page_problems(page, expected_statuses=(409,))
+    log_in(page, house.address, "scheduler", f"/schedule?date={DAY}")
+    scheme = page.evaluate("document.documentElement.dataset.bsTheme")
+    page.locator("#waiting").get_by_role("link", name="Meadow").focus()
+    page.keyboard.press("Enter")
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("What speaks against it at the next free time")
+    shoot(page, f"rules-foreseen-{scheme}")
+    page.keyboard.press("1")
+    expect(panel.get_by_role("alert")).to_contain_text("Nothing is changed yet")
+    first = panel.get_by_label("Why you go on").first
+    expect(first).to_be_focused()
+    assert axe(page) == []
+    shoot(page, f"rules-asked-{scheme}")
+    page.keyboard.type("The ward keeps her fasting")
+    panel.get_by_label("Why you go on").nth(1).fill("Asked by phone: not pregnant")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-sched-said]")).to_contain_text("is booked")
+    expect(panel).to_be_hidden()
+    with house.ris.read() as session:
+        assert session.scalar(sa.select(sa.func.count(RuleAnswer.id))) == 2
+        procedure_id = session.scalars(sa.select(RuleAnswer.procedure_id)).first()
+    page.goto(f"{house.address}/exams/{procedure_id}")
+    expect(page.locator("#answers")).to_contain_text("The ward keeps her fasting")
+    assert axe(page) == []
+    page.locator("#answers").scroll_into_view_if_needed()
+    shoot(page, f"rules-exam-{scheme}")
+    assert problems == []
