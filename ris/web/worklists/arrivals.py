@@ -111,7 +111,7 @@ WORKLIST = Worklist(
             no_show,
             "The appointment is given up; the exam waits for another one.",
             "outline-secondary",
-            ask="The room is free again, and the exam waits for another appointment. What is known of why the patient did not come?",
+            ask="This frees the room, and the exam waits for another appointment. What is known of why the patient did not come?",
         ),
         Deed("came", "Came after all", "c", came, "The patient is expected again.", "outline-secondary"),
     ),
