@@ -31,6 +31,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "message.let_in": (message.settle_let_in,),
     "exam.completed": (report.await_reading, billing.capture_technical),
     "report.published": (billing.capture_professional,),
+    "report.retracted": (billing.void_professional,),
 }
 
 

@@ -18,13 +18,22 @@ class ChargeStatus(enum.StrEnum):
     ready = "ready"
     held = "held"
     exported = "exported"
+    voided = "voided"
+    """What it was for does not hold: it does not go out, or is taken back by a charge that reverses it."""
+
+
+IN_FORCE = "status <> 'voided' AND reverses_id IS NULL"
 
 
 class Charge(Versioned, Base):
-    """One billable line. (procedure, component) comes once."""
+    """One billable line. Of those in force (procedure, component) comes once."""
 
     __tablename__ = "charge"
-    __table_args__ = (sa.UniqueConstraint("procedure_id", "component"), sa.Index("ix_charge_status_id", "status", "id"))
+    __table_args__ = (
+        sa.Index("uq_charge_in_force", "procedure_id", "component", unique=True, sqlite_where=sa.text(IN_FORCE),
+                 postgresql_where=sa.text(IN_FORCE)),
+        sa.Index("ix_charge_status_id", "status", "id"),
+    )  # fmt: skip
 
     id: Mapped[Key]
     procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"))
@@ -32,10 +41,13 @@ class Charge(Versioned, Base):
     code: Mapped[str]
     quantity: Mapped[int] = mapped_column(sa.Integer)
     amount: Mapped[int | None]
-    """Minor units; None while it has no price."""
+    """Minor units, negative where it reverses another; None while it has no price."""
     currency: Mapped[str]
     status: Mapped[ChargeStatus]
     held_reason: Mapped[str] = mapped_column(default="")
+    voided_reason: Mapped[str] = mapped_column(default="")
+    reverses_id: Mapped[int | None] = mapped_column(references("charge.id"), unique=True)
+    """The charge that had gone out and that this one takes back."""
     service_date: Mapped[date]
     """By the wall clock of the site."""
     captured_at: Mapped[datetime]

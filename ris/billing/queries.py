@@ -24,7 +24,8 @@ class ChargeRow:
     code: str
     price: Money | None
     status: ChargeStatus
-    held_reason: str
+    reason: str
+    """Why it is held, or was voided."""
 
 
 def charges_of(session: Session, procedure_id: int) -> list[ChargeRow]:
@@ -34,7 +35,7 @@ def charges_of(session: Session, procedure_id: int) -> list[ChargeRow]:
 
 def _row(charge: Charge) -> ChargeRow:
     price = None if charge.amount is None else Money(charge.amount, charge.currency)
-    return ChargeRow(charge.id, charge.component, charge.code, price, charge.status, charge.held_reason)
+    return ChargeRow(charge.id, charge.component, charge.code, price, charge.status, charge.held_reason or charge.voided_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class ChargeLine(Named):
     amount: int | None
     currency: str
     status: ChargeStatus
-    held_reason: str
+    reason: str
+    """Why it is held, was voided, or takes another one back."""
     service_date: date
     procedure_id: int
     accession_number: str
@@ -68,7 +70,8 @@ def charges(session: Session, site_ids: Collection[int], status: ChargeStatus, l
     """Of exams at the given sites: what is held, the oldest first, else the newest first."""
     rows = session.execute(
         sa.select(
-            Charge.id, Charge.component, Charge.code, Charge.amount, Charge.currency, Charge.status, Charge.held_reason,
+            Charge.id, Charge.component, Charge.code, Charge.amount, Charge.currency, Charge.status,
+            sa.func.coalesce(sa.func.nullif(Charge.held_reason, ""), Charge.voided_reason),
             Charge.service_date, RequestedProcedure.id, RequestedProcedure.accession_number,
             PROCEDURE_NAME,
             Site.id, Site.name, Patient.family, Patient.given, Patient.birth_date, MRN,
@@ -94,7 +97,7 @@ def counts(session: Session, site_ids: Collection[int]) -> dict[ChargeStatus, in
         .group_by(Charge.status)
     )
     found = dict(rows.all())
-    return {status: found.get(status, 0) for status in (ChargeStatus.held, ChargeStatus.ready, ChargeStatus.exported)}
+    return {status: found.get(status, 0) for status in (ChargeStatus.held, ChargeStatus.ready, ChargeStatus.exported, ChargeStatus.voided)}
 
 
 def site_of(session: Session, charge_id: int) -> int | None:

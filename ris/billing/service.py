@@ -1,4 +1,4 @@
-"""Charges: one per component of an exam, captured by what happened, held with a reason where no price is known."""
+"""Charges: one per component of an exam, captured by what happened, held where no price is known, voided when it does not hold."""
 
 import sqlalchemy as sa
 
@@ -20,10 +20,18 @@ def capture_technical(uow: UnitOfWork, event: Event) -> None:
 
 def capture_professional(uow: UnitOfWork, event: Event) -> None:
     """The final report is published: the reading is charged, once, whatever is added to it later."""
-    if event.facts["kind"] == "preliminary":
+    if event.facts["kind"] in ("preliminary", "retraction"):
         return
     for procedure_id in event.facts["procedure_ids"]:
         _capture(uow, procedure_id, Component.professional)
+
+
+def void_professional(uow: UnitOfWork, event: Event) -> None:
+    """The report is retracted: its reading is not charged. The next one is."""
+    for procedure_id in event.facts["procedure_ids"]:
+        charge = uow.session.scalars(_in_force(procedure_id, Component.professional).with_for_update()).one_or_none()
+        if charge is not None:
+            _void(uow, charge, f"the report was retracted: {event.facts['reason']}")
 
 
 @service
@@ -51,7 +59,7 @@ def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int, reason: 
 
 def _capture(uow: UnitOfWork, procedure_id: int, component: Component) -> None:
     """The charge of a component, unless it is there: capturing twice changes nothing."""
-    if uow.session.scalar(sa.select(Charge.id).where(Charge.procedure_id == procedure_id, Charge.component == component)):
+    if uow.session.scalars(_in_force(procedure_id, component)).one_or_none() is not None:
         return
     exam = uow.session.get_one(RequestedProcedure, procedure_id)
     site = uow.session.get_one(Site, exam.site_id)
@@ -66,6 +74,39 @@ def _capture(uow: UnitOfWork, procedure_id: int, component: Component) -> None:
     )  # fmt: skip
     uow.session.flush()
     uow.emit(orders.procedure_event("charge.captured", exam, Ref("charge", charge.id), component=component, held_reason=held))
+
+
+def _in_force(procedure_id: int, component: Component) -> sa.Select[Charge]:
+    return sa.select(Charge).where(
+        Charge.procedure_id == procedure_id,
+        Charge.component == component,
+        Charge.status != ChargeStatus.voided,
+        Charge.reverses_id.is_(None),
+    )
+
+
+def _void(uow: UnitOfWork, charge: Charge, reason: str) -> None:
+    """Takes a charge out; one that has gone out is reversed by a line of the next file."""
+    before = charge.status
+    uow.touch()
+    charge.status, charge.held_reason, charge.voided_reason = ChargeStatus.voided, "", reason
+    uow.session.flush()
+    reversal = uow.add(_reversal(uow, charge, reason)) if before is ChargeStatus.exported else None
+    procedure = uow.session.get_one(RequestedProcedure, charge.procedure_id)
+    uow.emit(
+        orders.procedure_event(
+            "charge.voided", procedure, Ref("charge", charge.id), component=charge.component, was=before, reason=reason,
+            reversal_id=reversal.id if reversal else None,
+        )
+    )  # fmt: skip
+
+
+def _reversal(uow: UnitOfWork, charge: Charge, reason: str) -> Charge:
+    return Charge(
+        id=new_id(), procedure_id=charge.procedure_id, component=charge.component, code=charge.code, quantity=charge.quantity,
+        amount=-(charge.amount or 0), currency=charge.currency, status=ChargeStatus.ready, service_date=charge.service_date,
+        captured_at=uow.now, voided_reason=reason, reverses_id=charge.id,
+    )  # fmt: skip
 
 
 def _price(uow: UnitOfWork, exam: RequestedProcedure, component: Component) -> tuple[str, int | None]:

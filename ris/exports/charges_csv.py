@@ -28,7 +28,7 @@ from ris.program import Program
 NAME = "charges"
 COLUMNS = (
     "batch", "charge", "accession", "mrn", "authority", "service_date", "component", "code", "quantity", "amount", "currency", "site",
-    "orderer_number", "orderer_name",
+    "orderer_number", "orderer_name", "reverses",
 )  # fmt: skip
 STEPS = ("claimed", "committed", "part_written", "renamed", "checksum_written", "noted")
 """After which of its steps `write` calls its hook."""
@@ -132,7 +132,7 @@ def _row(
     return (
         batch.number, charge.id, accession, _plain(mrn), _plain(authority), charge.service_date.isoformat(), charge.component.value,
         _plain(charge.code), charge.quantity, str(amount).split(" ")[0], charge.currency, site, _plain(orderer_number),
-        _plain(orderer_name),
+        _plain(orderer_name), charge.reverses_id or "",
     )  # fmt: skip
 
 

@@ -54,4 +54,5 @@ def _free_report(uow: UnitOfWork, procedure: RequestedProcedure, text: str) -> R
     report = open_for(uow, procedure.id)
     template = uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id)) or ""
     is_untouched = report.draft_text in ("", template, text)
-    return report if report.status is ReportStatus.draft and is_untouched and not reader(uow, report) else None
+    is_free = report.status in (ReportStatus.draft, ReportStatus.retracted)
+    return report if is_free and is_untouched and not reader(uow, report) else None

@@ -28,6 +28,8 @@ class VersionRow:
     published_at: datetime | None
     unaltered: bool
     """That the signature still covers what stands here."""
+    withdrawn: bool
+    """That it was retracted before it was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,12 @@ class ReportRow:
     claimed_until: datetime | None
     versions: tuple[VersionRow, ...]
     """Newest first."""
+
+    @property
+    def retraction(self) -> VersionRow | None:
+        """The newest version, where it takes back what was said and nothing was said since."""
+        newest = next(iter(self.versions), None)
+        return newest if newest and newest.kind is VersionKind.retraction else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +81,30 @@ def report_of(session: Session, procedure_id: int) -> ReportRow | None:
 
 
 def _versions(session: Session, report_id: int) -> tuple[VersionRow, ...]:
-    found = session.scalars(sa.select(ReportVersion).where(ReportVersion.report_id == report_id).order_by(ReportVersion.number.desc()))
-    return tuple(
-        VersionRow(v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, service.verify(v))
-        for v in found
+    found = session.execute(
+        sa.select(ReportVersion, service.is_withdrawn()).where(ReportVersion.report_id == report_id).order_by(ReportVersion.number.desc())
     )
+    return tuple(_version(version, withdrawn) for version, withdrawn in found)
+
+
+def _version(v: ReportVersion, withdrawn: bool) -> VersionRow:
+    return VersionRow(
+        v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, service.verify(v), withdrawn
+    )  # fmt: skip
+
+
+def statuses(session: Session, procedure_ids: Collection[int]) -> dict[int, ReportStatus]:
+    """How far the report of each of these exams is; exams that nobody has opened are not in it."""
+    rows = session.execute(
+        sa.select(ReportProcedure.procedure_id, Report.status)
+        .join(Report, Report.id == ReportProcedure.report_id)
+        .where(ReportProcedure.procedure_id.in_(procedure_ids))
+    )
+    return dict(rows.all())
 
 
 def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit: int = 20) -> list[PriorRow]:
-    """The newest final text of each other exam of the patient, newest first."""
+    """The newest final text of each other exam of the patient, newest first; what was retracted is none."""
     exam = session.get_one(RequestedProcedure, procedure_id)
     newest = (
         sa.select(ReportVersion.report_id, sa.func.max(ReportVersion.number).label("number"))
@@ -99,7 +122,8 @@ def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit
         .join(RequestedProcedure, RequestedProcedure.id == ReportProcedure.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .where(
-            Order.patient_id == exam.order.patient_id, RequestedProcedure.id != procedure_id, RequestedProcedure.site_id.in_(site_ids)
+            Order.patient_id == exam.order.patient_id, RequestedProcedure.id != procedure_id, RequestedProcedure.site_id.in_(site_ids),
+            ReportVersion.kind != VersionKind.retraction,
         )
         .order_by(ReportVersion.signed_at.desc())
         .limit(limit)

@@ -1,4 +1,4 @@
-"""What can be done with a report: claim, write, sign, addend, publish. A signed version never changes."""
+"""What can be done with a report: claim, write, sign, addend, publish, retract. A signed version never changes."""
 
 import hashlib
 import re
@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from ris.base.clock import local
 from ris.base.errors import Invalid, NotAllowedNow, NotFound, Stale
@@ -31,6 +32,7 @@ MEANING = {
     VersionKind.preliminary: "Preliminary interpretation",
     VersionKind.final: "Final interpretation",
     VersionKind.addendum: "Addendum to the final interpretation",
+    VersionKind.retraction: "Retraction: what was said does not hold",
 }
 
 
@@ -43,8 +45,8 @@ def open_for(uow: UnitOfWork, procedure_id: int) -> Report:
         return _locked(uow, known.report_id)
     if procedure.status is not ProcedureStatus.completed:
         raise NotAllowedNow(f"cannot read the exam: it is {procedure.status.replace('_', ' ')}", missing=("the exam is not completed",))
-    template = uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id))
-    report = uow.add(Report(id=new_id(), order_id=procedure.order_id, status=ReportStatus.draft, draft_text=template or ""))
+    template = _template_of(uow, procedure)
+    report = uow.add(Report(id=new_id(), order_id=procedure.order_id, status=ReportStatus.draft, draft_text=template))
     uow.session.flush()
     uow.add(ReportProcedure(procedure_id=procedure_id, report_id=report.id))
     uow.session.flush()
@@ -113,11 +115,41 @@ def addend(uow: UnitOfWork, *, report_id: int, text: str, password_checked: bool
 
 
 @service
+def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: bool) -> ReportVersion:
+    """Takes back everything that was signed: wrong patient, wrong exam. The exam is unread again, and whoever was told is told at once.
+
+    The text stays readable below the notice. A version whose publication was still to come is never published.
+    Raises NotAllowedNow for what is missing, Stale when somebody else reads.
+    """
+    report = _locked(uow, report_id)
+    if other := reader(uow, report):
+        raise Stale(f"{other} is reading this exam: it was not retracted")
+    met = {status.REASON: bool(reason.strip()), status.PASSWORD: password_checked}
+    report.status = status.REPORT.go("retract", report.status, met.__getitem__)
+    newest = _newest(uow, report)
+    if newest is None:
+        raise NotFound(f"report {report_id} has no signed version")
+    heading = f"RETRACTED {local(uow.now, _zone(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}\nReason: {reason.strip()}"
+    version = _version(
+        uow, report, VersionKind.retraction, f"{heading}\n\n{newest.text}", number=newest.number + 1, password_checked=password_checked
+    )
+    uow.add(version)
+    report.draft_text, report.draft_at = _template(uow, report), None
+    _unclaim(uow, report)
+    _mark_unread(uow, report)
+    uow.session.flush()
+    uow.emit(_event(uow, "report.retracted", report, version_id=version.id, number=version.number, reason=reason.strip()))
+    if _was_published(uow, report):
+        _publish(uow, version)
+    return version
+
+
+@service
 def publish_due(uow: UnitOfWork) -> int:
     """Publishes every signed version whose delay has ended; how many these were."""
     due = uow.session.scalars(
         sa.select(ReportVersion)
-        .where(ReportVersion.published_at.is_(None), ReportVersion.publish_at <= uow.now)
+        .where(ReportVersion.published_at.is_(None), ReportVersion.publish_at <= uow.now, ~is_withdrawn())
         .order_by(ReportVersion.signed_at, ReportVersion.id)
         .limit(100)
         .with_for_update(skip_locked=True)
@@ -125,6 +157,17 @@ def publish_due(uow: UnitOfWork) -> int:
     for version in due:
         _publish(uow, version)
     return len(due)
+
+
+def is_withdrawn() -> sa.ColumnElement[bool]:
+    """That a `ReportVersion` was retracted before it was published, or is itself the retraction of what nobody was told."""
+    retraction = aliased(ReportVersion)
+    retracted = sa.exists().where(
+        retraction.report_id == ReportVersion.report_id,
+        retraction.number >= ReportVersion.number,
+        retraction.kind == VersionKind.retraction,
+    )
+    return sa.and_(ReportVersion.published_at.is_(None), retracted)
 
 
 def await_reading(uow: UnitOfWork, event: Event) -> None:
@@ -211,9 +254,10 @@ def _version(uow: UnitOfWork, report: Report, kind: VersionKind, text: str, *, n
 
 
 def _delay(uow: UnitOfWork, report: Report, kind: VersionKind) -> timedelta:
-    """None for what is urgent, and for a preliminary report, which is there to be seen at once."""
+    """None for what is urgent, for a preliminary report, which is there to be seen at once, and for a retraction."""
     urgent = uow.session.scalar(sa.select(Order.priority).where(Order.id == report.order_id)) is Priority.stat
-    seconds = 0 if urgent or kind is VersionKind.preliminary else uow.session.info["settings"].reports.publication_delay_seconds
+    is_delayed = not urgent and kind in (VersionKind.final, VersionKind.addendum)
+    seconds = uow.session.info["settings"].reports.publication_delay_seconds if is_delayed else 0
     return timedelta(seconds=seconds)
 
 
@@ -228,6 +272,25 @@ def _publish(uow: UnitOfWork, version: ReportVersion) -> None:
 def _mark_read(uow: UnitOfWork, report: Report) -> None:
     procedures = sa.select(ReportProcedure.procedure_id).where(ReportProcedure.report_id == report.id)
     uow.session.execute(sa.delete(UnreadExam).where(UnreadExam.procedure_id.in_(procedures)))
+
+
+def _mark_unread(uow: UnitOfWork, report: Report) -> None:
+    for procedure in _procedures(uow, report):
+        if uow.session.get(UnreadExam, procedure.id) is None:
+            uow.add(UnreadExam(procedure_id=procedure.id, site_id=procedure.site_id))
+
+
+def _was_published(uow: UnitOfWork, report: Report) -> bool:
+    published = sa.select(ReportVersion.id).where(ReportVersion.report_id == report.id, ReportVersion.published_at.is_not(None))
+    return uow.session.scalar(published.limit(1)) is not None
+
+
+def _template(uow: UnitOfWork, report: Report) -> str:
+    return _template_of(uow, _procedures(uow, report)[0])
+
+
+def _template_of(uow: UnitOfWork, procedure: RequestedProcedure) -> str:
+    return uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id)) or ""
 
 
 def _newest(uow: UnitOfWork, report: Report) -> ReportVersion | None:

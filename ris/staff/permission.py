@@ -19,6 +19,7 @@ class Permission(enum.StrEnum):
     RECEPTION_ARRIVE = "reception:arrive"
     REPORT_ADDEND = "report:addend"
     REPORT_READ = "report:read"
+    REPORT_RETRACT = "report:retract"
     REPORT_SIGN = "report:sign"
     RULE_MANAGE = "rule:manage"
     RULE_OVERRIDE = "rule:override"
@@ -37,7 +38,7 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "scheduler": ("Scheduler", (*_CLINICAL, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
     "front_desk": ("Front desk", (*_CLINICAL, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
     "technologist": ("Technologist", (*_CLINICAL, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
-    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE)),
+    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND, P.REPORT_RETRACT, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",

@@ -143,12 +143,45 @@ def test_a_final_report_is_read_only_and_takes_an_addendum(browser: Browser, clo
     page.goto(f"{address}/exams/{exam.id}/report")
     expect(page.get_by_role("button", name="Sign final")).to_have_count(0)
     page.get_by_label("What is to be added").fill("A hairline fracture after all.")
-    page.get_by_label("Password").fill(PASSWORD)
+    page.locator(".addendum").get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign addendum").click()
     expect(page.locator(".report-final")).to_contain_text("A hairline fracture after all.")
     expect(page.locator(".report-final")).to_contain_text("No fracture.")
     shoot(page, "report-addendum")
     assert axe(page) == []
+    assert problems == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_retracted_report_says_so_wherever_it_is_met(browser: Browser, clocked: tuple[Ris, Hospital, str], scheme: str) -> None:
+    ris, hospital, address = clocked
+    exam = reported(ris, hospital, text="No fracture.")
+    page = context_of(browser, scheme).new_page()
+    problems = page_problems(page)
+    log_in(page, address, "radiologist", f"/exams/{exam.id}/report")
+    page.get_by_text("Retract this report").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Why; whoever had the report").fill("dictated for another patient")
+    page.locator(".retract").get_by_label("Password").fill(PASSWORD)
+    shoot(page, f"report-to-retract-{scheme}")
+    assert axe(page) == []
+    page.get_by_role("button", name="Retract the report").click()
+    expect(page.get_by_role("alert")).to_contain_text("what was said of this exam does not hold")
+    expect(page.locator(".report-retracted")).to_contain_text("Reason: dictated for another patient")
+    expect(page.locator(".report-retracted")).to_contain_text("No fracture.")
+    shoot(page, f"report-retracted-{scheme}")
+    assert axe(page) == []
+    page.goto(f"{address}/exams/{exam.id}")
+    expect(page.get_by_role("alert")).to_contain_text("was retracted")
+    page.locator(".patient-name").click()
+    expect(page.locator("td .status-retracted")).to_be_visible()
+    page.goto(f"{address}/worklists/reading")
+    expect(page.locator("td .status-retracted")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.get_by_label("Report text")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("Retracted by Test Radiologist")
+    shoot(page, f"report-read-again-{scheme}")
     assert problems == []
     page.context.close()
 

@@ -11,7 +11,7 @@ from ris.hl7.outbound import TELLS
 from ris.outbox.transport import NothingToTell
 from tests.factories.hospital import Hospital
 from tests.hl7.building import built, findings
-from tests.outbox.outgoing import add_destination, do_exam, place, sign
+from tests.outbox.outgoing import add_destination, do_exam, place, retract, sign
 
 
 def biller(ris: Ris, version: str = "2.3.1") -> int:
@@ -51,3 +51,32 @@ def test_a_held_charge_is_told_when_a_person_releases_it(ris: Ris, hospital: Hos
         built(ris, "charge.captured", destination_id=there)
     message = built(ris, "charge.released", destination_id=there)
     assert [message.value("FT1", n) for n in (2, 7, 11)] == [str(charge_id), "71260", "99.05"]
+
+
+def test_the_charge_of_a_retracted_reading_is_credited_and_the_next_reader_is_the_performer(ris: Ris, hospital: Hospital) -> None:
+    there = biller(ris)
+    placed = place(ris, hospital)
+    do_exam(ris, hospital, placed)
+    sign(ris, hospital, placed, "Normal.")
+    charged = built(ris, "charge.captured", destination_id=there)
+    retract(ris, hospital, placed)
+    credit = built(ris, "charge.voided", destination_id=there)
+    sign(ris, hospital, placed, "Embolus.", role="technologist")
+    again = built(ris, "charge.captured", destination_id=there)
+    assert findings(credit) == []
+    assert credit.value("FT1", 6) == "CD"
+    assert [credit.value("FT1", n) for n in (2, 7, 11, 26)] == [charged.value("FT1", n) for n in (2, 7, 11, 26)]
+    assert [message.value("FT1", 20, 2) for message in (charged, credit, again)] == ["Radiologist", "Radiologist", "Technologist"]
+    assert (again.value("FT1", 6), again.value("FT1", 2) == charged.value("FT1", 2)) == ("CG", False)
+
+
+def test_what_was_held_and_never_told_is_not_credited(ris: Ris, hospital: Hospital) -> None:
+    there = biller(ris)
+    with ris.uow() as uow:
+        uow.session.get_one(Procedure, hospital.procedures["CTCHESTC"]).professional_amount = None
+    placed = place(ris, hospital)
+    do_exam(ris, hospital, placed)
+    sign(ris, hospital, placed, "Normal.")
+    retract(ris, hospital, placed)
+    with pytest.raises(NothingToTell):
+        built(ris, "charge.voided", destination_id=there)

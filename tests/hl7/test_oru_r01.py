@@ -17,7 +17,7 @@ from ris.report.model import ReportProcedure, ReportVersion
 from tests.factories.hospital import Hospital
 from tests.hl7 import building
 from tests.hl7.building import findings
-from tests.outbox.outgoing import add_destination, do_exam, place, sign
+from tests.outbox.outgoing import add_destination, do_exam, place, retract, sign
 
 
 def built(ris: Ris, version_id: int) -> er7.Message:
@@ -78,6 +78,21 @@ def test_preliminary_final_and_addendum_each_say_so_and_carry_their_own_text(ris
     assert all(len(m.value("MSH", 10)) <= 20 for m in (preliminary, final, addendum))
 
 
+def test_a_retraction_posts_what_was_sent_as_wrong_and_nobody_stands_for_it(ris: Ris, hospital: Hospital) -> None:
+    placed = place(ris, hospital, "P7")
+    do_exam(ris, hospital, placed)
+    sign(ris, hospital, placed, "Normal.\nNo embolus.")
+    message = built(ris, retract(ris, hospital, placed))
+    assert findings(message) == []
+    assert (message.value("ORC", 5), message.value("OBR", 2), message.value("OBR", 25)) == ("", "P7", "X")
+    assert (message.value("OBR", 32), message.value("OBR", 33)) == ("", "")
+    heading, reason, *rest = lines(message)
+    assert (heading.split()[0], reason, rest) == ("RETRACTED", "Reason: wrong patient", ["", "Normal.", "No embolus."])
+    assert [obx.value(11) for obx in message.all("OBX")] == ["O", *"WWWWW"]
+    again = built(ris, sign(ris, hospital, placed, "Embolus."))
+    assert (again.value("OBR", 25), lines(again)) == ("F", ["Embolus."])
+
+
 def test_lines_go_under_the_code_of_their_section_and_are_the_report_when_put_together(ris: Ris, hospital: Hospital) -> None:
     there = add_destination(ris, "reader", 1, "report.published", message="oru_r01_sections")
     placed = place(ris, hospital)
@@ -119,6 +134,25 @@ def test_a_document_takes_the_place_of_the_one_before(ris: Ris, hospital: Hospit
     assert [d.value("TXA", 17) for d in documents] == ["PA", "LA", "LA"]
     assert (documents[1].value("TXA", 14), documents[1].value("TXA", 9, 2)) == ("P7", "Radiologist")
     assert [obx.value(5) for obx in documents[1].all("OBX")] == ["Normal.", "No embolus."]
+
+
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
+def test_a_retracted_document_is_cancelled_and_the_next_one_is_new(ris: Ris, hospital: Hospital, version: str) -> None:
+    there = add_destination(ris, "documents", 1, "report.published", message="mdm_t02", version=version)
+    placed = place(ris, hospital, "P7")
+    do_exam(ris, hospital, placed)
+    first = sign(ris, hospital, placed, "Normal.")
+    taken_back = retract(ris, hospital, placed)
+    second = sign(ris, hospital, placed, "Embolus.")
+    cancelled, new = (
+        building.built(ris, "report.published", lambda event, one=one: event.facts["version_id"] == one, destination_id=there)
+        for one in (taken_back, second)
+    )
+    assert (findings(cancelled), findings(new)) == ([], [])
+    assert [m.first("MSH").field(9).raw for m in (cancelled, new)] == ["MDM^T11^MDM_T01", "MDM^T02^MDM_T02"]
+    assert [cancelled.value("TXA", n) for n in (12, 13, 14, 17, 19)] == [str(first), "", "P7", "LA", "CA"]
+    assert cancelled.all("OBX") == []
+    assert [new.value("TXA", n) for n in (12, 13, 19)] == [str(second), "", "AV"]
 
 
 def test_a_report_on_two_exams_has_a_group_with_the_whole_text_for_each(ris: Ris, hospital: Hospital) -> None:

@@ -95,6 +95,13 @@ def sign(ris: Ris, hospital: Hospital, placed: Placed, text: str, *, kind: str =
         return signed.id
 
 
+def retract(ris: Ris, hospital: Hospital, placed: Placed, reason: str = "wrong patient") -> int:
+    """Takes the report back; the id of the version that says so."""
+    with ris.uow(hospital.actor("radiologist")) as uow:
+        opened = report.open_for(uow, placed.procedure_ids[0])
+        return report.retract(uow, report_id=opened.id, reason=reason, password_checked=True).id
+
+
 def send_to(ris: Ris, hospital: Hospital, port: int, **columns: object) -> None:
     with ris.uow() as uow:
         destination = uow.session.get_one(Destination, hospital.destination_id)

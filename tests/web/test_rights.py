@@ -83,6 +83,7 @@ ROUTES: dict[str, P | str] = {
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_SIGN,
     "report.release": P.REPORT_SIGN,
+    "report.retract": P.REPORT_RETRACT,
     "report.save": P.REPORT_SIGN,
     "report.show": P.REPORT_READ,
     "report.sign": P.REPORT_SIGN,

@@ -1,4 +1,4 @@
-"""MDM^T02 and T10: a published report as a document, new or in the place of the one before (HL7 v2.5.1 ch. 9.4.2 and 9.4.10)."""
+"""MDM^T02, T10 and T11: a published report as a document: new, in the place of the one before, or cancelled (HL7 v2.5.1 ch. 9.4)."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,10 @@ from ris.hl7.outbound import header, oru_r01
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.hl7.outbound.oru_r01 import Reported
 from ris.outbox.transport import CannotBuild
+from ris.patient.model import Patient
 from ris.report.model import ReportVersion
 from ris.report.status import VersionKind
+from ris.staff.model import User
 
 DIAGNOSTIC_IMAGING = "DI"
 """TXA-2, table 0270."""
@@ -22,18 +24,33 @@ def build(job: Job) -> Built:
     if job.event.name != "report.published":
         raise CannotBuild(f"{job.event.name} is nothing that MDM tells")
     reported = oru_r01.reported_by(job)
-    version = reported.version
-    before = _before(job, version)
-    trigger = "T10" if before else "T02"
+    before = _before(job, reported.version)
+    if before and reported.version.kind is VersionKind.retraction:
+        return _cancelled(job, reported, before)
+    replaced = before if before and before.kind is not VersionKind.retraction else None
+    trigger = "T10" if replaced else "T02"
     writer = Writer(job, "MDM_T02", header.version_of(job), trigger=trigger)
     header.add_event(writer, trigger)
     patient = header.add_patient(writer, reported.order)
-    _add_document(writer, reported, before)
-    rows = ((str(number), str(number), line) for number, line in enumerate(oru_r01.lines(version.text), 1))
-    writer.add_alike("OBX", {2: "TX", 3: oru_r01.TEXT, 11: reported.status}, (1, 4, 5), rows)
-    procedures = oru_r01.covered(job, version)
-    report = Ref("report", version.report_id)
-    return writer.built(header.links(patient, reported.order, procedures, report, Ref("report_version", version.id)))
+    _add_document(writer, reported, "AV", replaced)
+    rows = ((str(number), str(number), line) for number, line in enumerate(oru_r01.lines(reported.version.text), 1))
+    writer.add_alike("OBX", {2: "TX", 3: oru_r01.TEXT, 11: reported.text_status}, (1, 4, 5), rows)
+    return writer.built(_links(job, patient, reported))
+
+
+def _cancelled(job: Job, reported: Reported, before: ReportVersion) -> Built:
+    """T11 for the document that the receiver has: it names that one and holds no words."""
+    writer = Writer(job, "MDM_T01", header.version_of(job), trigger="T11")
+    header.add_event(writer, "T11")
+    patient = header.add_patient(writer, reported.order)
+    _add_document(writer, Reported(reported.order, before, job.known.one(User, before.signer_id)), "CA")
+    return writer.built(_links(job, patient, reported))
+
+
+def _links(job: Job, patient: Patient, reported: Reported) -> list[Ref]:
+    version = reported.version
+    about = (Ref("report", version.report_id), Ref("report_version", version.id))
+    return header.links(patient, reported.order, oru_r01.covered(job, version), *about)
 
 
 def _before(job: Job, version: ReportVersion) -> ReportVersion | None:
@@ -42,8 +59,8 @@ def _before(job: Job, version: ReportVersion) -> ReportVersion | None:
     return next((v for v in reversed(versions) if v.number < version.number and v.published_at), None)
 
 
-def _add_document(writer: Writer, reported: Reported, before: ReportVersion | None) -> None:
-    """TXA (HL7 v2.5.1 ch. 9.5.1)."""
+def _add_document(writer: Writer, reported: Reported, availability: str, before: ReportVersion | None = None) -> None:
+    """TXA (HL7 v2.5.1 ch. 9.5.1); `availability` is of table 0273."""
     version, order = reported.version, reported.order
     signed_at = writer.moment(version.signed_at)
     signer = reported.signed_by
@@ -62,7 +79,7 @@ def _add_document(writer: Writer, reported: Reported, before: ReportVersion | No
             14: header.placer_number(order),
             15: header.filler_number(order),
             17: COMPLETION[version.kind],
-            19: "AV",
+            19: availability,
             22: er7.components(*signer, *[""] * 11, signed_at),
         },
     )

@@ -1,4 +1,4 @@
-"""ORU^R01: a published report version, preliminary, final or addendum (IHE RAD TF-2 RAD-28 and RAD-128; HL7 v2.5.1 ch. 7.3.1)."""
+"""ORU^R01: a published report version: preliminary, final, addendum, retraction (IHE RAD TF-2 RAD-28, RAD-128; HL7 v2.5.1 ch. 7.3.1)."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.transport import CannotBuild
 from ris.report.model import ReportProcedure, ReportVersion
-from ris.report.status import OBR_25, VersionKind
+from ris.report.status import OBR_25, OBX_11, VersionKind
 from ris.staff.model import User
 
 VERSION = "2.5.1"
@@ -31,6 +31,8 @@ SECTIONS: Mapping[str, er7.Components] = {
     "ADDENDUM": er7.components("55107-7", "Addendum Document", "LN"),
 }
 """What the lines below a heading of a report are (OBX-3; LOINC, as in PS3.20 section 9)."""
+INTERPRETER = {VersionKind.preliminary: 33, VersionKind.final: 32, VersionKind.addendum: 32}
+"""The field of OBR for who signed: assistant or principal. Nobody stands for the words of a retraction."""
 _HEADING = re.compile(r"\s*(ADDENDUM\b|[A-Z][A-Z ]*[A-Z](?=\s*:))")
 
 
@@ -49,6 +51,16 @@ class Reported:
     @property
     def status(self) -> str:
         return OBR_25[self.version.kind]
+
+    @property
+    def order_status(self) -> str:
+        """ORC-5: a report that is taken back says nothing of the order."""
+        return "" if self.version.kind is VersionKind.retraction else "CM"
+
+    @property
+    def text_status(self) -> str:
+        """OBX-11 of the words."""
+        return OBX_11[self.version.kind]
 
     @property
     def signed_by(self) -> tuple[str, str, str]:
@@ -98,7 +110,7 @@ def covered(job: Job, version: ReportVersion) -> list[RequestedProcedure]:
 
 def _add_result(writer: Writer, reported: Reported, number: int, procedure: RequestedProcedure) -> None:
     order = reported.order
-    writer.add("ORC", {1: "SC", 2: header.placer_number(order), 3: header.filler_number(order), 5: "CM"})
+    writer.add("ORC", {1: "SC", 2: header.placer_number(order), 3: header.filler_number(order), 5: reported.order_status})
     writer.add("OBR", {1: str(number), **_request(writer, order, procedure), **_reading(writer, reported, procedure)})
     writer.add("TQ1", {1: "1", 7: writer.moment(order.requested_at), 9: order.priority})
     writer.add("OBX", {1: "1", 2: "ST", 3: STUDY, 5: procedure.study_instance_uid, 11: "O"})
@@ -109,7 +121,7 @@ def _add_text(writer: Writer, reported: Reported, parts: list[Part]) -> None:
     numbers = count(1)
     for code, part in parts:
         rows = ((str(number + 1), str(number), line) for line in part for number in (next(numbers),))
-        writer.add_alike("OBX", {2: "TX", 3: code, 11: reported.status}, (1, 4, 5), rows)
+        writer.add_alike("OBX", {2: "TX", 3: code, 11: reported.text_status}, (1, 4, 5), rows)
 
 
 def _sections(text: list[str]) -> list[Part]:
@@ -142,13 +154,14 @@ def _request(writer: Writer, order: Order, procedure: RequestedProcedure) -> dic
 
 
 def _reading(writer: Writer, reported: Reported, procedure: RequestedProcedure) -> dict[int, er7.Value]:
-    """OBR as far as it says what came of it: whoever signs a preliminary report is an assistant (OBR-33), else the principal (OBR-32)."""
+    """OBR as far as it says what came of it."""
     version = reported.version
-    interpreter = 33 if version.kind is VersionKind.preliminary else 32
+    signer = er7.components(er7.subcomponents(*reported.signed_by))
+    interpreter = INTERPRETER.get(version.kind)
     return {
         22: writer.moment(version.signed_at),
         25: reported.status,
-        interpreter: er7.components(er7.subcomponents(*reported.signed_by)),
+        **({interpreter: signer} if interpreter else {}),
         34: _technologist(writer.job, procedure),
     }
 

@@ -13,6 +13,7 @@ from ris.order.trail import trail
 from ris.patient import queries as patients
 from ris.patient.queries import AMBULATORY
 from ris.patient.safety import against_contrast
+from ris.report.reading import statuses
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires
@@ -37,6 +38,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
             ambulatory=[AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
             charges=charges_of(session, procedure_id),
             answers=answers(session, procedure_id),
+            report_status=statuses(session, [procedure_id]).get(procedure_id),
             trail=trail(session, procedure_id),
             may_read_raw=may(Permission.INTERFACE_READ, exam.site_id),
             may_cancel=may(Permission.ORDER_CANCEL, exam.site_id) and exam.status in NOT_STARTED,

@@ -8,6 +8,7 @@ from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.order.queries import exams_of_patient, is_visible
 from ris.patient import queries, service
+from ris.report.reading import statuses
 from ris.staff.permission import Permission
 from ris.web.access import may_anywhere, not_here, requires, sites_for
 from ris.web.page import changing, look, reading
@@ -27,12 +28,14 @@ def show(patient_id: int) -> ResponseReturnValue:
             return redirect(url_for("patient.show", patient_id=patient.merged_into_id))
         _check_visible(session, patient_id, Permission.PATIENT_READ)
         look("patient", Ref("patient", patient_id), patient_id=patient_id)
+        exams = exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ))
         return render_template(
             "patient/show.html",
             patient=patient,
             identifiers=patient.identifiers,
             visits=queries.visits(session, patient_id),
-            exams=exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ)),
+            exams=exams,
+            reports=statuses(session, [exam.procedure_id for exam in exams]),
             merges=queries.merges(session, patient_id),
             may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
         )

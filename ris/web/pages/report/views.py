@@ -1,8 +1,8 @@
-"""The report page: read, claim, write, sign, addend."""
+"""The report page: read, claim, write, sign, addend, retract."""
 
 from typing import Any
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.clock import local
@@ -14,14 +14,12 @@ from ris.order.queries import ExamRow
 from ris.report import reading as reports
 from ris.report import service
 from ris.report.reading import ReportRow
-from ris.report.status import ReportStatus
+from ris.report.status import REPORT, UNSIGNED
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.page import changing, check_password, current_user, look, reading
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
-
-SIGNED = (ReportStatus.final, ReportStatus.addended)
 
 
 @bp.get("")
@@ -105,7 +103,23 @@ def addend(procedure_id: int) -> ResponseReturnValue:
     return redirect(url_for("report.show", procedure_id=procedure_id), 303)
 
 
-def _page(exam: ExamRow, *, refused: str = "", kept: str = "") -> str:
+@bp.post("/retract")
+@requires(Permission.REPORT_RETRACT)
+def retract(procedure_id: int) -> ResponseReturnValue:
+    """With a reason, and the password given again for a confirmation."""
+    exam = _exam(procedure_id, Permission.REPORT_RETRACT)
+    reason = request.form.get("reason", "")
+    try:
+        checked = _password_again()
+        with changing() as uow:
+            service.retract(uow, report_id=_report_id(uow, procedure_id), reason=reason, password_checked=checked)
+    except RisError as error:
+        return _page(exam, refused=error.message, reason=reason), error.http_status
+    flash("The report is retracted: who had it is told, and the exam waits to be read again.")
+    return redirect(url_for("report.show", procedure_id=procedure_id), 303)
+
+
+def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "") -> str:
     with reading() as session:
         report = reports.report_of(session, exam.procedure_id)
         shown: dict[str, Any] = {
@@ -116,15 +130,23 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "") -> str:
             "refused": refused,
             "kept": kept,
         }
-    if report and _is_mine(report) and report.status not in SIGNED:
+    if report and _is_mine(report) and report.status in UNSIGNED:
         return render_template("report/edit.html", text=kept or report.draft_text, **shown)
     return render_template(
         "report/show.html",
         reader=report.claimed_by if report else None,
-        may_claim=may(Permission.REPORT_SIGN, exam.site_id) and exam.status == "completed" and not (report and report.status in SIGNED),
-        may_addend=may(Permission.REPORT_ADDEND, exam.site_id) and report is not None and report.status in SIGNED,
+        may_claim=may(Permission.REPORT_SIGN, exam.site_id)
+        and exam.status == "completed"
+        and (report is None or report.status in UNSIGNED),
+        may_addend=may(Permission.REPORT_ADDEND, exam.site_id) and _permits("addend", report),
+        may_retract=may(Permission.REPORT_RETRACT, exam.site_id) and _permits("retract", report),
+        reason=reason,
         **shown,
     )
+
+
+def _permits(step: str, report: ReportRow | None) -> bool:
+    return report is not None and step in REPORT.open_steps(report.status)
 
 
 def _is_mine(report: ReportRow) -> bool:
@@ -157,5 +179,5 @@ def _row_version() -> int:
 def _password_again() -> bool:
     """Whether the password is right; a wrong one is refused before anything is looked at."""
     if not check_password(request.form.get("password", "")):
-        raise NotAllowedNow("the password is not right: nothing was signed, your text is kept")
+        raise NotAllowedNow("the password is not right: nothing was changed, what you wrote is kept")
     return True
