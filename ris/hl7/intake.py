@@ -11,18 +11,20 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 
 from ris.base.errors import Conflict, Location, RisError, Stale, Unavailable, Unsupported
 from ris.base.ids import new_id
+from ris.base.ref import Ref
 from ris.base.uow import RETRIED, Actor, UnitOfWork
 from ris.catalog.queries import first_site, other_codes, procedures_for
 from ris.hl7 import ack
 from ris.hl7.answer import OWN_CONTROL_ID, Answer, answer
 from ris.hl7.charset import decode
+from ris.hl7.door import turned_away
 from ris.hl7.er7 import Message
 from ris.hl7.inbound import READERS, clinical, fields
 from ris.hl7.inbound.order_response import order_response
 from ris.hl7.inbound.reading import Reading
 from ris.hl7.incoming import Group, Incoming, runs
 from ris.hl7.origin import Origin, is_let_in
-from ris.hl7.refusal import CommitUnknown, Fault, RefusedAfterChange, Rejected, described
+from ris.hl7.refusal import CommitUnknown, Fault, NotLetIn, RefusedAfterChange, Rejected, described
 from ris.journal import service as journal
 from ris.journal.model import Direction, MessageState
 from ris.journal.queries import Key, stored_answers, used_control_ids
@@ -138,7 +140,7 @@ class Intake:
         if one.partner is None:
             raise Rejected("the sender is not known here", error_code="103", location=Location("MSH", 1, 3))
         if not is_let_in(one.place, one.partner):
-            raise Rejected("this sender may not send from there", error_code="207", location=Location("MSH", 1, 3))
+            raise NotLetIn
         production = not self.program.settings.is_demo
         if production and header.processing_id[:1] in ("T", "D") and not one.partner.agreed("accept_test_messages"):
             raise Rejected("test messages are not taken in production", error_code="202", location=Location("MSH", 1, 11))
@@ -268,6 +270,10 @@ class Intake:
         payload, code = self._build(one, error, reading)
         touched = reading.touched if reading else ()
         journal.record(uow, entry, MessageState.refused, ack_code=code, answer=payload or b"", error=described(error), touched=touched)
+        if isinstance(error, NotLetIn) and one.partner is not None:
+            uow.message_id = entry.id
+            turned_away(uow, one.place, Ref("partner", one.partner.id), error.message)
+            uow.message_id = None
         for kind, about, reason, site_id in reading.refusal_tasks if reading else ():
             task.open(uow, kind, about, reason, site_id=site_id)
         return payload

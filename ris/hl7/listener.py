@@ -14,6 +14,7 @@ from typing import cast
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from ris.hl7.door import Handshake, Trail
 from ris.hl7.intake import Intake
 from ris.hl7.mllp import BETWEEN, Commit, Framer, Oversized, Partial, frame
 from ris.hl7.origin import Origin, certified_names
@@ -54,8 +55,7 @@ class Connection(asyncio.Protocol):
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if (reason := self.listener.why_not(self)) is not None:
-            log.warning("refused %s: %s", self.place, reason)
+        if not self.listener.lets_in(self):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
@@ -123,6 +123,8 @@ class Listener:
         """Each of the two threads that apply messages gets an intake of its own."""
         self.program = program
         self.connections: set[Connection] = set()
+        self._trail = Trail(program)
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._waiting: Waiting[Connection] = Waiting()
         self._own_ports: dict[int, str] = {}
         """Of partners, to the addresses that are let in."""
@@ -149,14 +151,21 @@ class Listener:
             one.close()
         watch.cancel()
         await asyncio.to_thread(self._finish)
+        await self._trail.settle()
         # The answers of the last group are written by callbacks that stand in the queue of this loop.
         await asyncio.sleep(0)
         for connection in list(self.connections):
             connection.transport.close()
 
     async def _listen(self, port: int) -> asyncio.Server:
-        host = self.program.settings.mllp.host
-        return await self._loop.create_server(lambda: Connection(self), host, port, ssl=self._tls(), backlog=512, reuse_address=True)
+        settings, context = self.program.settings.mllp, self._tls()
+
+        def meet() -> asyncio.Protocol:
+            if context is None:
+                return Connection(self)
+            return Handshake(context, lambda: Connection(self), self._trail.note, self._handshakes, settings.max_connections)
+
+        return await self._loop.create_server(meet, settings.host, port, backlog=512, reuse_address=True)
 
     async def _follow_own_ports(self) -> None:
         """Listens on the ports that partners have for themselves now, and no longer on those that none has."""
@@ -180,14 +189,15 @@ class Listener:
         except SQLAlchemyError:
             return self._own_ports
 
-    def why_not(self, connection: Connection) -> str | None:
-        """Why a connection is refused; None when it is taken."""
-        if len(self.connections) >= self.program.settings.mllp.max_connections:
-            return "too many connections"
+    def lets_in(self, connection: Connection) -> bool:
         if not connection.place.is_from(self._own_ports.get(connection.place.port, "")):
-            return "its partner does not send from there"
+            self._trail.note(connection.place, "its partner does not send from there")
+            return False
+        if len(self.connections) >= self.program.settings.mllp.max_connections:
+            log.warning("refused %s: too many connections", connection.place)
+            return False
         self.connections.add(connection)
-        return None
+        return True
 
     def forget(self, connection: Connection) -> None:
         self.connections.discard(connection)

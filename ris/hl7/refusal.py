@@ -1,11 +1,18 @@
 """What becomes of a message that is not applied: refused before a change or after one, at fault, or of unknown end."""
 
-from ris.base.errors import Forbidden, Invalid, RisError
+from ris.base.errors import Forbidden, Invalid, Location, RisError
 from ris.hl7.inbound.reading import Reading
 
 
 class Rejected(Forbidden):
     """The header is not acceptable: AR, whatever the content."""
+
+
+class NotLetIn(Rejected):
+    """It names a partner who does not send from there, or whom the certificate of its connection does not name."""
+
+    def __init__(self) -> None:
+        super().__init__("this sender may not send from there", error_code="207", location=Location("MSH", 1, 3))
 
 
 class Fault(Invalid):

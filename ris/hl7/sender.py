@@ -17,6 +17,7 @@ from ris.base.clock import utc_now
 from ris.base.errors import RisError
 from ris.base.uow import UnitOfWork
 from ris.hl7 import charset, er7, mllp
+from ris.hl7.door import reason
 from ris.hl7.outbound import store
 from ris.hl7.outbound.numbered import take_numbers
 from ris.journal.model import Message
@@ -104,7 +105,7 @@ class MllpChannel:
             try:
                 self._socket = _connect(self._address, self._tls)
             except OSError as error:
-                return Answer("no connection", _reason(error))
+                return Answer("no connection", reason(error))
         return None
 
     def begin(self, payload: bytes, timeout_s: float) -> None:
@@ -126,7 +127,7 @@ class MllpChannel:
         except TimeoutError:
             answer = Answer("no answer", f"within {self._timeout_s:g} s")
         except OSError as error:
-            answer = Answer("no connection", _reason(error))
+            answer = Answer("no connection", reason(error))
         except ValueError:
             answer = Answer("not sent", "the message holds bytes that end a frame")
         if answer.code in CODES:
@@ -201,15 +202,6 @@ def _received(connection: socket.socket, ends_at: float) -> bytes:
     if not chunk:
         raise ConnectionResetError
     return chunk
-
-
-def _reason(error: OSError) -> str:
-    """The kind of failure alone: refused, reset, unreachable, not trusted."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"TLS: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or type(error).__name__}"
-    return type(error).__name__ if error.strerror is None else error.strerror
 
 
 def _answer(item: mllp.Item, control_id: str) -> Answer:

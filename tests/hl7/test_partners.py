@@ -20,7 +20,7 @@ from ris.partner.service import PartnerData
 from ris.patient.model import Observation, Patient, PatientIdentifier, Sex, Visit
 from ris.settings import Mllp
 from tests.factories.hospital import Hospital
-from tests.hl7.asking import AA, accept, agree, ask, journal, order_of, outcome
+from tests.hl7.asking import AA, accept, agree, ask, journal, order_of, outcome, rows
 from tests.hl7.listening import Peer, listening
 from tests.hl7.test_listener_tls import exchange, make_certificate, serving
 from tests.messages.samples import message, msh, obr, orc, order, orm, pid, pv1
@@ -163,6 +163,8 @@ def test_only_the_partners_addresses_may_send_for_it(addresses: str, is_in: bool
                 assert peer.is_closed()
         with Peer(shared) as peer:
             assert outcome(peer.exchange(order("P2^EHR"))) == (AA if is_in else ("AR", "207", "MSH^1^3"))
+    entries = rows(ris, "SELECT object_kind FROM audit_entry WHERE what = 'node.refused' ORDER BY id")
+    assert entries == ([] if is_in else [("port",), ("partner",)])
 
 
 @ON_SQLITE
