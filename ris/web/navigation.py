@@ -24,6 +24,7 @@ NAVIGATION = (
     Item("Merges", "merges.index", Permission.PATIENT_MERGE),
     Item("Interfaces", "interfaces.index", Permission.INTERFACE_READ),
     Item("Partners", "partners.index", Permission.INTERFACE_MANAGE),
+    Item("Rules", "rules.index", Permission.RULE_MANAGE),
     Item("Audit", "audit.index", Permission.AUDIT_READ),
     Item("Users", "users.index", Permission.USER_MANAGE),
 )

@@ -58,3 +58,32 @@ def test_a_booking_against_rules_goes_on_with_reasons_by_keys(house: House, page
     page.locator("#answers").scroll_into_view_if_needed()
     shoot(page, f"rules-exam-{scheme}")
     assert problems == []
+
+
+def test_a_rule_is_written_and_changed_with_the_keyboard(house: House, page: Page) -> None:
+    problems = page_problems(page, expected_statuses=(422,))
+    log_in(page, house.address, "administrator", "/rules")
+    scheme = page.evaluate("document.documentElement.dataset.bsTheme")
+    expect(page.locator("#rules")).to_contain_text("Time to fast")
+    assert axe(page) == []
+    shoot(page, f"rules-list-{scheme}")
+    page.get_by_label("What it looks at").select_option("interaction")
+    page.get_by_label("What it looks at").focus()
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.get_by_label("Name, as whoever books reads it").fill("Barium first")
+    page.get_by_label("After one of these exams").fill("!CT")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("name at least one exam")
+    expect(page.get_by_label("Name, as whoever books reads it")).to_have_value("Barium first")
+    assert axe(page) == []
+    page.get_by_label("After one of these exams").fill("XR*")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The rule is added")
+    expect(page.get_by_role("heading", name="Barium first")).to_be_visible()
+    shoot(page, f"rules-one-{scheme}")
+    assert axe(page) == []
+    assert problems == []

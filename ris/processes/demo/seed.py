@@ -9,7 +9,7 @@ from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.catalog.model import Site
 from ris.exports import charges_csv
-from ris.processes.demo import catalog, plan
+from ris.processes.demo import catalog, plan, rules
 from ris.processes.demo.past import Past
 from ris.staff.model import User
 
@@ -41,6 +41,10 @@ def fill(ris: Ris, seed: int = SEED) -> str:
         count += len(exams)
     with ris.uow() as uow:
         past.leave_waiting(uow)
+    with ris.uow() as uow:
+        rules.write(uow)
+        if hospital.partner_id is not None:
+            rules.examine(uow, hospital.partner_id, past.patient_ids, random.Random(seed), now)  # noqa: S311 (invents people, not secrets)
     _export(ris, now)
     _seal(ris)
     return f"{len(hospital.rooms)} rooms, {len(hospital.procedures)} procedures, {PATIENTS} patients, {count} exams"

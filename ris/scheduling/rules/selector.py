@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from ris.base.errors import Invalid
 from ris.catalog.model import Modality
 
-HOW = "codes (* for any letters), modalities as CT, CT+C for those with contrast, commas between, ! before what is left out"
+HOW = "Codes (* for any letters), modalities as CT, CT+C for those with contrast, commas between, ! before what is left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ def check(text: str) -> str:
     """The text with its blanks taken out. Raises Invalid for an empty one, or one that only leaves out."""
     items = _items(text)
     if not any(not item.startswith("!") for item in items):
-        raise Invalid(f"which exams: {HOW}", error_code="101")
+        raise Invalid(f"name at least one exam. {HOW}", error_code="101")
     return ",".join(items)
 
 

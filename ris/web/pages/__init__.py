@@ -12,6 +12,7 @@ from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.partners.views import bp as partners
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
+from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.search.views import bp as search
 from ris.web.pages.tasks.views import bp as tasks
@@ -29,6 +30,7 @@ PAGES: tuple[Blueprint, ...] = (
     partners,
     patient,
     report,
+    rules,
     schedule,
     search,
     tasks,

@@ -12,6 +12,8 @@ from ris.scheduling.rules.kinds.parameter import Choice, Exams, Number, Paramete
 @dataclass(frozen=True, slots=True)
 class Kind:
     label: str
+    meaning: str
+    """When it speaks, in a sentence for who sets it."""
     check: Callable[[Facts, Parameters], Iterator[Objection]]
     parameters: tuple[Parameter, ...]
 
@@ -20,35 +22,65 @@ _DAYS_OF_TEN_YEARS = 3650
 _CONTRAST = Exams("exams", "Exams with contrast", "CT+C,MR+C")
 
 KINDS: Mapping[str, Kind] = {
-    "duplicate": Kind("The same exam again", history.duplicate, (
-        Exams("exams", "Exams that are looked at", "*"),
-        Choice("same", "What has to be the same", "modality and region", history.SAME),
-        Number("days", "Within so many days", 14, 1, _DAYS_OF_TEN_YEARS),
-    )),
-    "interaction": Kind("Hours between two exams", history.interaction, (
-        Exams("first", "After one of these exams", "NM"),
-        Exams("then", "one of these needs to wait", "CT+C"),
-        Number("hours", "for so many hours", 24, 1, 24 * _DAYS_OF_TEN_YEARS),
-        Text("why", "Why, for who books", "The first disturbs the second."),
-    )),
-    "preparation": Kind("Time for the preparation", planning.preparation, (
-        Exams("exams", "Exams that need it", "CT+C"),
-        Number("hours", "Hours from the call to the exam", 4, 1, 24 * 30),
-    )),
-    "pregnancy": Kind("Pregnancy", safety.pregnancy, (
-        Exams("exams", "Exams that may harm", "CT,DX,MG,NM"),
-        Number("age_from", "Youngest age at which what is not known counts", 12, 0, 120),
-        Number("age_to", "Oldest age", 55, 0, 120),
-        Number("days", "An answer is good for so many days", 14, 0, 280),
-    )),
-    "renal": Kind("Kidneys before contrast", safety.renal, (
-        _CONTRAST,
-        Number("lowest", "Lowest eGFR, in ml/min/1.73 m²", 30, 1, 120),
-        Number("days", "A value is good for so many days", 90, 1, _DAYS_OF_TEN_YEARS),
-    )),
-    "allergy": Kind("Allergy to contrast", safety.allergy, (
-        _CONTRAST,
-        Text("words", "Words in the allergy, with commas between", "contrast, iodin, iohexol, iopamidol, iodixanol, iopromid"),
-    )),
-}  # fmt: skip
+    "duplicate": Kind(
+        "The same exam again",
+        "the patient has, had or waits for the same within some days, in another order.",
+        history.duplicate,
+        (
+            Exams("exams", "Exams that are looked at", "*"),
+            Choice("same", "What has to be the same", "modality and region", history.SAME),
+            Number("days", "Within so many days", 14, 1, _DAYS_OF_TEN_YEARS),
+        ),
+    ),
+    "interaction": Kind(
+        "Hours between two exams",
+        "one exam has to be some hours after another; whichever is booked last is asked about.",
+        history.interaction,
+        (
+            Exams("first", "After one of these exams", "NM"),
+            Exams("then", "one of these needs to wait", "CT+C"),
+            Number("hours", "for so many hours", 24, 1, 24 * _DAYS_OF_TEN_YEARS),
+            Text("why", "Why, for who books", "The first disturbs the second."),
+        ),
+    ),
+    "preparation": Kind(
+        "Time for the preparation",
+        "too little time from the call to the exam for the preparation; not for STAT.",
+        planning.preparation,
+        (
+            Exams("exams", "Exams that need it", "CT+C"),
+            Number("hours", "Hours from the call to the exam", 4, 1, 24 * 30),
+        ),
+    ),
+    "pregnancy": Kind(
+        "Pregnancy",
+        "the patient is pregnant, or within the ages it is not known; an old answer does not count.",
+        safety.pregnancy,
+        (
+            Exams("exams", "Exams that may harm", "CT,DX,MG,NM"),
+            Number("age_from", "Youngest age at which what is not known counts", 12, 0, 120),
+            Number("age_to", "Oldest age", 55, 0, 120),
+            Number("days", "An answer is good for so many days", 14, 0, 280),
+        ),
+    ),
+    "renal": Kind(
+        "Kidneys before contrast",
+        "the kidneys filter too little, the value is old or not known; creatinine alone is reckoned to eGFR.",
+        safety.renal,
+        (
+            _CONTRAST,
+            Number("lowest", "Lowest eGFR, in ml/min/1.73 m²", 30, 1, 120),
+            Number("days", "A value is good for so many days", 90, 1, _DAYS_OF_TEN_YEARS),
+        ),
+    ),
+    "allergy": Kind(
+        "Allergy to contrast",
+        "a known allergy has one of the words.",
+        safety.allergy,
+        (
+            _CONTRAST,
+            Text("words", "Words in the allergy, with commas between", "contrast, iodin, iohexol, iopamidol, iodixanol, iopromid"),
+        ),
+    ),
+}
 """Key, as the rows name it, to what a person reads, the function and what can be set."""

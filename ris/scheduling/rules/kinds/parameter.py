@@ -17,6 +17,7 @@ class Number:
     default: int
     lowest: int
     highest: int
+    help: str = ""
 
     def read(self, text: str) -> int:
         """Raises Invalid, naming the value, for what is no whole number of the range."""
@@ -30,8 +31,10 @@ class Exams:
     name: str
     label: str
     default: str
+    help: str = selector.HOW
 
     def read(self, text: str) -> str:
+        """Raises Invalid for what names no exam."""
         return selector.check(text)
 
 
@@ -41,8 +44,10 @@ class Choice:
     label: str
     default: str
     choices: tuple[str, ...]
+    help: str = ""
 
     def read(self, text: str) -> str:
+        """Raises Invalid for none of the choices."""
         if text not in self.choices:
             raise Invalid(f"{self.label}: one of {', '.join(self.choices)}")
         return text
@@ -54,8 +59,10 @@ class Text:
     label: str
     default: str
     longest: int = 200
+    help: str = ""
 
     def read(self, text: str) -> str:
+        """Raises Invalid for an empty text and for one beyond the longest."""
         if not 0 < len(text.strip()) <= self.longest:
             raise Invalid(f"{self.label}: from 1 to {self.longest} characters")
         return text.strip()
