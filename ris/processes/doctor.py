@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from ris.documents import pdf
 from ris.outbox.hold import OutboundHold
 from ris.processes import database
 from ris.processes.lock import lock_alone
@@ -35,6 +36,8 @@ def examine(settings: Settings) -> list[Finding]:
     """Every finding, good and bad, in the order in which to mend them."""
     findings = [Finding(f"configuration, mode {settings.mode}", well=True), _data_folder(settings), _disk(settings), _clock()]
     findings.extend(_database(settings))
+    why_not = pdf.why_not()
+    findings.append(Finding("PDF files can be drawn", not why_not, why_not))
     running = _is_running(settings)
     findings.append(_port("web", settings.web.host, settings.web.port, running=running))
     findings.append(_port("mllp", settings.mllp.host, settings.mllp.port, running=running))

@@ -82,6 +82,7 @@ ROUTES: dict[str, P | str] = {
     "patient.undo_merge": P.PATIENT_MERGE,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_SIGN,
+    "report.paper": P.REPORT_READ,
     "report.release": P.REPORT_SIGN,
     "report.retract": P.REPORT_RETRACT,
     "report.save": P.REPORT_SIGN,

@@ -1,14 +1,15 @@
-"""The report page: read, claim, write, sign, addend, retract."""
+"""The report page: read, print, claim, write, sign, addend, retract."""
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.clock import local
 from ris.base.errors import Conflict, NotAllowedNow, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
+from ris.documents import report_sheet
 from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.report import reading as reports
@@ -29,6 +30,28 @@ def show(procedure_id: int) -> ResponseReturnValue:
     exam = _exam(procedure_id, Permission.REPORT_READ)
     look("report", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     return _page(exam)
+
+
+@bp.get("/paper.pdf")
+@requires(Permission.REPORT_READ)
+def paper(procedure_id: int) -> ResponseReturnValue:
+    """A signed version as a PDF file: the one whose number is asked for, else the newest."""
+    exam = _exam(procedure_id, Permission.REPORT_READ)
+    with reading() as session:
+        report = reports.report_of(session, procedure_id)
+        versions = report.versions if report else ()
+        if not versions:
+            flash("There is no signed report to print yet.")
+            return redirect(url_for("report.show", procedure_id=procedure_id), 303)
+        number = request.args.get("version", versions[0].number, int)
+        version = next((version for version in versions if version.number == number), None)
+        if version is None:
+            abort(404)
+        sheet = report_sheet.read(session, version.id)
+    about = Ref("procedure", procedure_id)
+    look("report", about, patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id, version=number, form="PDF")
+    disposition = f'inline; filename="report-{exam.accession_number}-{number}.pdf"'
+    return Response(report_sheet.draw(sheet), mimetype="application/pdf", headers={"Content-Disposition": disposition})
 
 
 @bp.post("/claim")

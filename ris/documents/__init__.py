@@ -1,0 +1,1 @@
+"""Documents as people hold them: frozen rows in, PDF bytes out."""
