@@ -152,6 +152,36 @@ class Observation(Versioned, Base):
     """OBX-11, table 0085."""
 
 
+class Question(enum.StrEnum):
+    """What a patient is asked before an exam."""
+
+    implant = "implant"
+    pregnancy = "pregnancy"
+    contrast_reaction = "contrast_reaction"
+
+
+class Answer(enum.StrEnum):
+    no = "no"
+    yes = "yes"
+    conditional = "conditional"
+    """Of an implant: under the conditions of its maker."""
+
+
+class ScreeningAnswer(Base):
+    """What a patient said in a safety screen. Never changed: a newer one counts, and follows the patient from order to order."""
+
+    __tablename__ = "screening_answer"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    question: Mapped[Question]
+    answer: Mapped[Answer]
+    detail: Mapped[str]
+    """Which device, which reaction; needed where the answer is not no."""
+    answered_at: Mapped[datetime]
+    asked_by: Mapped[str]
+
+
 class Merge(Base):
     """That one patient was found to be another. `moved` names every row that changed hands, so that it can be taken back."""
 

@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ris.patient.model import ObservationKind, Sex
+from ris.patient.model import Answer, ObservationKind, Question, Sex
 from ris.patient.queries import AllergyRow, ObservationRow
+from ris.patient.screening import ScreenRow
 
 LOWEST_EGFR = 30
 """ml/min/1.73 m²: below it contrast is given only after thought (ACR Manual on Contrast Media, post-contrast acute kidney injury)."""
@@ -50,14 +51,26 @@ def kidneys(observations: Iterable[ObservationRow], age: int | None, sex: Sex) -
     return max((one for one in found if one is not None), key=lambda one: one.at, default=None)
 
 
-def pregnancy(observations: Iterable[ObservationRow], ambulatory: Collection[str]) -> Pregnancy | None:
-    """What is known; None when nobody has said anything, or that it is not known. `ambulatory` are codes of table 0009."""
+def pregnancy(observations: Iterable[ObservationRow], ambulatory: Collection[str], screening: Iterable[ScreenRow] = ()) -> Pregnancy | None:
+    """The newest that is known; None when nobody has said anything, or that it is not known. `ambulatory` are codes of table 0009."""
     if PREGNANT in ambulatory:
         return Pregnancy(True, "said with the visit", None)
-    row = next((row for row in observations if row.kind is ObservationKind.pregnancy), None)
-    if row is None or _NOBODY_KNOWS.match(row.value):
-        return None
-    return Pregnancy(not _NO.match(row.value), row.value, row.observed_at)
+    found = [
+        (row.observed_at, Pregnancy(not _NO.match(row.value), row.value, row.observed_at))
+        for row in observations
+        if row.kind is ObservationKind.pregnancy and not _NOBODY_KNOWS.match(row.value)
+    ]
+    found += [
+        (row.answered_at, Pregnancy(row.answer is not Answer.no, row.text, row.answered_at))
+        for row in screening
+        if row.question is Question.pregnancy
+    ]
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def answer_to(question: Question, screening: Iterable[ScreenRow]) -> ScreenRow | None:
+    """What was said last; None where nobody has asked."""
+    return next((row for row in screening if row.question is question), None)
 
 
 def against_contrast(allergies: Iterable[AllergyRow], observations: Iterable[ObservationRow]) -> list[str]:

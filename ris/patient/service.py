@@ -12,7 +12,7 @@ from ris.base.errors import Conflict, Duplicate, Missing, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
-from ris.patient.model import Allergy, Merge, Observation, Patient, PatientIdentifier, Sex, Visit, VisitState
+from ris.patient.model import Allergy, Merge, Observation, Patient, PatientIdentifier, ScreeningAnswer, Sex, Visit, VisitState
 from ris.task import service as task
 
 
@@ -73,7 +73,8 @@ class VisitData:
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
 
 
-_FOLLOWING: tuple[type[Visit | Allergy | Observation], ...] = (Visit, Allergy, Observation)
+_Following = Visit | Allergy | Observation | ScreeningAnswer
+_FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Observation, ScreeningAnswer)
 """What a merge moves as it is, identifiers apart."""
 
 
@@ -308,14 +309,14 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
     return record
 
 
-def _rows_of(uow: UnitOfWork, model: type[Visit | Allergy | Observation], patient_id: int) -> list[int]:
+def _rows_of(uow: UnitOfWork, model: type[_Following], patient_id: int) -> list[int]:
     return list(uow.session.scalars(sa.select(model.id).where(model.patient_id == patient_id).order_by(model.id)))
 
 
 def _give(uow: UnitOfWork, moved: Mapping[str, Any], patient_id: int) -> None:
     for model in _FOLLOWING:
         ids = moved.get(model.__tablename__, [])
-        rows: sa.ScalarResult[Visit | Allergy | Observation] = uow.session.scalars(sa.select(model).where(model.id.in_(ids)))
+        rows: sa.ScalarResult[_Following] = uow.session.scalars(sa.select(model).where(model.id.in_(ids)))
         for row in rows:
             row.patient_id = patient_id
 

@@ -16,6 +16,7 @@ class Permission(enum.StrEnum):
     ORDER_CANCEL = "order:cancel"
     PATIENT_MERGE = "patient:merge"
     PATIENT_READ = "patient:read"
+    PATIENT_SCREEN = "patient:screen"
     RECEPTION_ARRIVE = "reception:arrive"
     REPORT_ADDEND = "report:addend"
     REPORT_READ = "report:read"
@@ -35,10 +36,13 @@ P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
-    "scheduler": ("Scheduler", (*_CLINICAL, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
-    "front_desk": ("Front desk", (*_CLINICAL, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
-    "technologist": ("Technologist", (*_CLINICAL, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
-    "radiologist": ("Radiologist", (*_CLINICAL, P.REPORT_SIGN, P.REPORT_ADDEND, P.REPORT_RETRACT, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE)),
+    "scheduler": ("Scheduler", (*_CLINICAL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
+    "front_desk": ("Front desk", (*_CLINICAL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
+    "radiologist": (
+        "Radiologist",
+        (*_CLINICAL, P.PATIENT_SCREEN, P.REPORT_SIGN, P.REPORT_ADDEND, P.REPORT_RETRACT, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE),
+    ),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",

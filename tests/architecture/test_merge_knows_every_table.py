@@ -9,6 +9,7 @@ MOVED_BY = {
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
     "patient_identifier.patient_id": "ris.patient",
+    "screening_answer.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",
     # What a merge itself writes: these name survivor and loser for ever.
     "merge.survivor_id": None,

@@ -87,3 +87,22 @@ def test_a_rule_is_written_and_changed_with_the_keyboard(house: House, page: Pag
     shoot(page, f"rules-one-{scheme}")
     assert axe(page) == []
     assert problems == []
+
+
+def test_the_safety_screen_is_answered_with_the_keyboard(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    with house.ris.read() as session:
+        patient_id = session.scalar(sa.text("SELECT id FROM patient"))
+    log_in(page, house.address, "technologist", f"/patients/{patient_id}/screening")
+    scheme = page.evaluate("document.documentElement.dataset.bsTheme")
+    assert axe(page) == []
+    page.get_by_label("An implant that may be scanned").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("Device, maker and year").fill("Hip, 2015")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("count for every exam")
+    expect(page.locator("#asked")).to_contain_text("under conditions: Hip, 2015")
+    shoot(page, f"screening-{scheme}")
+    assert axe(page) == []
+    assert problems == []

@@ -100,6 +100,8 @@ ROUTES: dict[str, P | str] = {
     "schedule.move": P.SCHEDULE_BOOK,
     "schedule.plan": P.SCHEDULE_BOOK,
     "schedule.show": P.SCHEDULE_READ,
+    "screening.answer": P.PATIENT_SCREEN,
+    "screening.show": P.PATIENT_SCREEN,
     "search.index": P.PATIENT_READ,
     "static": PUBLIC,
     "tasks.close": P.TASK_CLOSE,

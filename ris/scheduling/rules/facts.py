@@ -14,6 +14,7 @@ from ris.order.status import Priority, ProcedureStatus
 from ris.patient import queries as patients
 from ris.patient.model import Patient, Sex, Visit
 from ris.patient.queries import AllergyRow, ObservationRow
+from ris.patient.screening import ScreenRow, screened
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.selector import Kind, matches
 from ris.scheduling.status import StepStatus
@@ -35,6 +36,8 @@ class Exam:
     contrast: bool
     preparation: str
     priority: Priority
+    danger: str
+    """OBR-12, as the orderer wrote it."""
 
     def is_among(self, selector: str) -> bool:
         return matches(selector, Kind(self.code, self.modality, self.contrast))
@@ -79,6 +82,8 @@ class Person:
     """PV1-15: codes of table 0009, parted by spaces."""
     allergies: tuple[AllergyRow, ...]
     observations: tuple[ObservationRow, ...]
+    screening: tuple[ScreenRow, ...]
+    """The newest answer to each question of the safety screen."""
 
     def age_on(self, day: date) -> int | None:
         """Whole years; None when the birth date is not known."""
@@ -119,7 +124,8 @@ def gather(session: Session, now: datetime, procedure_id: int, room_id: int, sta
 def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Person]:
     row = session.execute(
         sa.select(
-            Site.zone, Order.id, RequestedProcedure.accession_number, Procedure, Order.priority, Patient, Visit.ambulatory_status,
+            Site.zone, Order.id, RequestedProcedure.accession_number, Procedure, Order.priority, Order.danger, Patient,
+            Visit.ambulatory_status,
         )
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)
@@ -129,13 +135,24 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
         .outerjoin(Visit, Visit.id == Order.visit_id)
         .where(RequestedProcedure.id == procedure_id)
     ).one()  # fmt: skip
-    zone, order_id, accession, kind, priority, patient, ambulatory = row
+    zone, order_id, accession, kind, priority, danger, patient, ambulatory = row
     exam = Exam(
-        procedure_id, order_id, accession, kind.code, kind.name, kind.modality, kind.region, kind.contrast, kind.preparation, priority
+        procedure_id,
+        order_id,
+        accession,
+        kind.code,
+        kind.name,
+        kind.modality,
+        kind.region,
+        kind.contrast,
+        kind.preparation,
+        priority,
+        danger,
     )
     person = Person(
         patient.id, patient.birth_date, patient.sex, ambulatory or "",
         tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),
+        screened(session, patient.id),
     )  # fmt: skip
     return zone, exam, person
 

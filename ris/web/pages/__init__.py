@@ -14,6 +14,7 @@ from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.schedule.views import bp as schedule
+from ris.web.pages.screening.views import bp as screening
 from ris.web.pages.search.views import bp as search
 from ris.web.pages.tasks.views import bp as tasks
 from ris.web.pages.users.views import bp as users
@@ -32,6 +33,7 @@ PAGES: tuple[Blueprint, ...] = (
     report,
     rules,
     schedule,
+    screening,
     search,
     tasks,
     users,

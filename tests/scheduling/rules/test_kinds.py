@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ris.order.status import Priority, ProcedureStatus
-from ris.patient.model import ObservationKind, Sex
+from ris.patient.model import Answer, ObservationKind, Question, Sex
 from ris.patient.queries import AllergyRow, ObservationRow
+from ris.patient.screening import ANSWERS, ScreenRow
 from ris.scheduling.rules.check import judged
 from ris.scheduling.rules.facts import Exam, Facts, OtherExam, Person, Place
 from ris.scheduling.rules.kinds import KINDS
@@ -19,8 +20,8 @@ from ris.scheduling.rules.model import Rule, Severity
 
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 AT = NOW + timedelta(days=3)
-EXAM = Exam(1, 10, "A1", "CTCHESTC", "CT chest with contrast", "CT", "chest", True, "Nothing to eat for 4 hours.", Priority.routine)
-WOMAN = Person(7, date(1990, 5, 17), Sex.female, "", (), ())
+EXAM = Exam(1, 10, "A1", "CTCHESTC", "CT chest with contrast", "CT", "chest", True, "Nothing to eat for 4 hours.", Priority.routine, "")
+WOMAN = Person(7, date(1990, 5, 17), Sex.female, "", (), (), ())
 FACTS = Facts(NOW, "America/New_York", EXAM, Place(5, "CT 1", AT, AT + timedelta(minutes=30)), WOMAN, ())
 OTHER = OtherExam(
     2, 20, "A2", "CTCHESTC", "CT chest with contrast", "CT", "chest", True, ProcedureStatus.scheduled, NOW, AT + timedelta(days=2),
@@ -42,6 +43,10 @@ def observed(kind: ObservationKind, value: str, unit: str = "", days_ago: int = 
 
 def person(*observations: ObservationRow, **changes: Any) -> Facts:
     return replace(FACTS, person=replace(WOMAN, observations=observations, **changes))
+
+
+def told(question: Question, answer: Answer, detail: str = "", days_ago: int = 1) -> ScreenRow:
+    return ScreenRow(question, answer, detail, NOW - timedelta(days=days_ago), "Test Technologist")
 
 
 def beside(**changes: Any) -> Facts:
@@ -142,6 +147,10 @@ PREGNANCY = ObservationKind.pregnancy
         (person(observed(PREGNANCY, "positive", days_ago=100)), "Pregnant: positive"),
         (person(observed(PREGNANCY, "yes"), birth_date=date(1960, 1, 1)), "Pregnant: yes"),
         (person(ambulatory_status="A1 B6"), "Pregnant: said with the visit"),
+        (person(screening=(told(Question.pregnancy, Answer.no),)), ""),
+        (person(screening=(told(Question.pregnancy, Answer.yes, "week 9"),)), "Pregnant, or it is possible: week 9"),
+        (person(observed(PREGNANCY, "positive"), screening=(told(Question.pregnancy, Answer.no, days_ago=9),)), "Pregnant: positive"),
+        (person(observed(PREGNANCY, "positive", days_ago=9), screening=(told(Question.pregnancy, Answer.no),)), ""),
         (replace(FACTS, exam=replace(EXAM, code="MRBRAIN", modality="MR")), ""),
     ],
 )
@@ -191,11 +200,41 @@ def test_an_allergy_to_what_is_given(text: str, speaks: bool) -> None:
     assert said("allergy", replace(facts, exam=replace(EXAM, contrast=False))) == []
 
 
+def test_a_reaction_that_the_patient_told_of_counts_as_an_allergy() -> None:
+    facts = person(screening=(told(Question.contrast_reaction, Answer.yes, "hives in 2019"),))
+    assert said("allergy", facts) == ["Reacted to contrast medium before: hives in 2019 (29 Nov 2026)"]
+    assert said("allergy", person(screening=(told(Question.contrast_reaction, Answer.no),))) == []
+
+
+# ── implants ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+IMPLANT = Question.implant
+
+
+@pytest.mark.parametrize(
+    ("screening", "danger", "speaks"),
+    [
+        ((), "", "has not been asked"),
+        ((told(IMPLANT, Answer.no),), "", ""),
+        ((told(IMPLANT, Answer.no, days_ago=363),), "", "more than 365 days"),
+        ((told(IMPLANT, Answer.conditional, "hip of 2015"),), "", "under conditions: hip of 2015"),
+        ((told(IMPLANT, Answer.yes, "pacemaker"),), "", "not safe, or nobody knows which: pacemaker"),
+        ((told(IMPLANT, Answer.no),), "Has a Pacemaker!", "The orderer wrote: Has a Pacemaker!"),
+    ],
+)
+def test_an_implant_is_known_or_nobody_has_asked(screening: tuple[ScreenRow, ...], danger: str, speaks: str) -> None:
+    facts = person(screening=screening)
+    texts = said("implant", replace(facts, exam=replace(EXAM, modality="MR", danger=danger)))
+    assert (speaks in texts[0]) if speaks else texts == []
+    assert said("implant", facts) == []
+
+
 # ── all of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 moments = st.integers(-2000, 2000).map(lambda hours: NOW + timedelta(hours=hours))
 _VALUES = st.sampled_from(["0", "0.0", "12", "<30", ">90", "neg", "?", ""]) | st.text(max_size=8)
 _ALLERGIES = st.builds(AllergyRow, st.just("DA"), st.text(max_size=30), st.just(""), st.text(max_size=9))
+_SCREENING = [told(question, answer, "since 2019", days) for question in Question for answer in ANSWERS[question] for days in (1, 900)]
 kinds_of_exam = st.sampled_from([("CTCHESTC", "CT", "chest", True), ("NMTHYR", "NM", "neck", False), ("MRABDC", "MR", "abdomen", True)])
 
 
@@ -210,6 +249,7 @@ def facts(draw: st.DrawFn) -> Facts:
         replace(
             WOMAN, sex=draw(st.sampled_from(Sex)), birth_date=draw(st.none() | st.dates(date(1910, 1, 1), date(2026, 11, 30))),
             observations=tuple(draw(st.lists(_observations(), max_size=3, unique_by=lambda row: row.kind))),
+            screening=tuple(draw(st.lists(st.sampled_from(_SCREENING), max_size=3, unique_by=lambda row: row.question))),
             allergies=tuple(draw(st.lists(_ALLERGIES, max_size=2))),
         ),
         tuple(draw(st.lists(_others(), max_size=4))),

@@ -75,11 +75,25 @@ KINDS: Mapping[str, Kind] = {
     ),
     "allergy": Kind(
         "Allergy to contrast",
-        "a known allergy has one of the words.",
+        "a known allergy has one of the words, or the patient said so in the safety screen.",
         safety.allergy,
         (
             _CONTRAST,
             Text("words", "Words in the allergy, with commas between", "contrast, iodin, iohexol, iopamidol, iodixanol, iopromid"),
+        ),
+    ),
+    "implant": Kind(
+        "Implants in the magnet",
+        "an implant or metal is known or not asked about, or the answer is old.",
+        safety.implant,
+        (
+            Exams("exams", "Exams in the magnet", "MR"),
+            Number("days", "An answer is good for so many days", 365, 1, _DAYS_OF_TEN_YEARS),
+            Text(
+                "words",
+                "Words of the orderer that tell of one, with commas between",
+                "pacemaker, icd, implant, clip, cochlear, neurostim, splinter",
+            ),
         ),
     ),
 }

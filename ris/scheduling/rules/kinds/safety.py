@@ -1,11 +1,11 @@
-"""Rules that look at the patient's body: pregnancy, kidneys, allergies to contrast."""
+"""Rules that look at the patient's body: pregnancy, kidneys, reactions to contrast, implants in the magnet."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 from ris.base.ref import Ref
 from ris.patient import safety
-from ris.patient.model import Sex
+from ris.patient.model import Answer, Question, Sex
 from ris.scheduling.rules.facts import Facts
 from ris.scheduling.rules.finding import Objection, Way
 from ris.scheduling.rules.kinds.parameter import Parameters
@@ -16,7 +16,7 @@ def pregnancy(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
     person, age = facts.person, facts.person.age_on(facts.day)
     if person.sex is Sex.male or not facts.exam.is_among(parameters["exams"]):
         return
-    said = safety.pregnancy(person.observations, person.ambulatory_status.split())
+    said = safety.pregnancy(person.observations, person.ambulatory_status.split(), person.screening)
     is_of_age = age is None or parameters["age_from"] <= age <= parameters["age_to"]
     if said is not None and said.is_pregnant:
         text = f"Pregnant: {said.text}{f', {facts.on(said.at)}' if said.at else ''}"
@@ -31,7 +31,7 @@ def pregnancy(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
     yield Objection(
         text,
         (
-            Way("Ask the patient, and write down the answer and the date", Ref("patient", person.patient_id)),
+            Way("Ask the patient, and enter the answer in the safety screen", Ref("screening", person.patient_id)),
             Way("Ask the ward or the orderer for a test; its result is taken up here", Ref("procedure", facts.exam.procedure_id)),
             Way("Ask a radiologist for an exam without radiation, or for the indication"),
         ),
@@ -63,18 +63,54 @@ def renal(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
 
 
 def allergy(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
-    """A known reaction to something of the same name as what is given."""
+    """A known reaction: an allergy to something of the name of what is given, or what the patient said in the safety screen."""
     if not facts.exam.is_among(parameters["exams"]):
         return
-    words = [word.strip().lower() for word in parameters["words"].split(",") if word.strip()]
-    patient = Ref("patient", facts.person.patient_id)
-    for row in facts.person.allergies:
-        if any(word in row.text.lower() for word in words):
-            yield Objection(
-                f"Allergy: {row.text}{f', {row.reaction}' if row.reaction else ''}",
-                (
-                    Way("Ask a radiologist for premedication or another agent, and write down who decided"),
-                    Way("Ask the orderer for the exam without contrast", Ref("procedure", facts.exam.procedure_id)),
-                    Way("Ask the patient what happened, and have a wrong entry corrected", patient),
-                ),
-            )
+    words = _words(parameters["words"])
+    found = [
+        f"Allergy: {row.text}{f', {row.reaction}' if row.reaction else ''}"
+        for row in facts.person.allergies
+        if any(word in row.text.lower() for word in words)
+    ]
+    said = safety.answer_to(Question.contrast_reaction, facts.person.screening)
+    if said is not None and said.answer is not Answer.no:
+        found.append(f"{said.text} ({facts.on(said.answered_at)})")
+    for text in found:
+        yield Objection(
+            text,
+            (
+                Way("Ask a radiologist for premedication or another agent, and write down who decided"),
+                Way("Ask the orderer for the exam without contrast", Ref("procedure", facts.exam.procedure_id)),
+                Way("Ask the patient what happened, and correct the safety screen", Ref("screening", facts.person.patient_id)),
+            ),
+        )
+
+
+def implant(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
+    """What must not come near a magnet: said in the safety screen or by the orderer, or never asked, or asked long ago."""
+    if not facts.exam.is_among(parameters["exams"]):
+        return
+    said = safety.answer_to(Question.implant, facts.person.screening)
+    is_named = any(word in facts.exam.danger.lower() for word in _words(parameters["words"]))
+    if said is not None and said.answer is not Answer.no:
+        text = f"{said.text} ({facts.on(said.answered_at)})"
+    elif is_named:
+        text = f"The orderer wrote: {facts.exam.danger}"
+    elif said is None:
+        text = "The patient has not been asked about implants and metal"
+    elif facts.place.starts_at - said.answered_at > timedelta(days=parameters["days"]):
+        text = f"Asked about implants on {facts.on(said.answered_at)}, more than {parameters['days']} days before the exam"
+    else:
+        return
+    yield Objection(
+        text,
+        (
+            Way("Ask the patient, and enter the answer in the safety screen", Ref("screening", facts.person.patient_id)),
+            Way("Have the card of the implant sent, and let a radiologist decide; write down who did"),
+            Way("Ask the orderer for CT or ultrasound instead", Ref("procedure", facts.exam.procedure_id)),
+        ),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip().lower() for word in text.split(",") if word.strip()]

@@ -13,6 +13,7 @@ from ris.order.trail import trail
 from ris.patient import queries as patients
 from ris.patient.queries import AMBULATORY
 from ris.patient.safety import against_contrast
+from ris.patient.screening import screened
 from ris.report.reading import statuses
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
@@ -36,6 +37,8 @@ def show(procedure_id: int) -> ResponseReturnValue:
             observations=observations,
             against_contrast=against_contrast(allergies, observations) if exam.contrast else [],
             ambulatory=[AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
+            screening=screened(session, exam.patient_id),
+            may_screen=may(Permission.PATIENT_SCREEN, exam.site_id),
             charges=charges_of(session, procedure_id),
             answers=answers(session, procedure_id),
             report_status=statuses(session, [procedure_id]).get(procedure_id),
