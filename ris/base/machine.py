@@ -16,6 +16,8 @@ class Requirement:
 
     name: str
     text: str
+    mend: str = ""
+    """What a person does about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,13 @@ class Machine(Generic[State]):
 
     def why_not(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> tuple[str, ...]:
         """Every reason why the step may not be taken now; empty when it may."""
-        wanted = self.by_name[name]
-        if current not in wanted.sources:
+        if current not in self.by_name[name].sources:
             return (f"it is {current.replace('_', ' ')}",)
-        return tuple(r.text for r in wanted.requires if not holds(r))
+        return tuple(r.text for r in self.missing(name, holds))
+
+    def missing(self, name: str, holds: Callable[[Requirement], bool]) -> tuple[Requirement, ...]:
+        """The requirements of the step that do not hold, whatever the state is."""
+        return tuple(r for r in self.by_name[name].requires if not holds(r))
 
     def go(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> State:
         """The state after the step. Raises NotAllowedNow, naming each requirement that is not met."""

@@ -54,6 +54,8 @@ class StepRow(Named):
     """PV1-2, table 0004."""
     location: str | None
     """Where the patient is now, PV1-3."""
+    is_held: bool
+    """Whether the placer wants nothing done with it."""
 
 
 _PERFORMED = (
@@ -136,7 +138,7 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),
             performed.started_at,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
-            Visit.patient_class, Visit.location,
+            Visit.patient_class, Visit.location, Order.held_at.is_not(None),
         )
         .select_from(step)
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)

@@ -54,8 +54,8 @@ S = ProcedureStatus
 NOT_STARTED = (S.ordered, S.scheduled, S.arrived)
 OPEN = (*NOT_STARTED, S.in_progress)
 
-KNOWN_PROCEDURE = Requirement("known_procedure", "the ordered code is not in our catalogue yet")
-NOT_HELD = Requirement("not_held", "the placer has put the order on hold")
+KNOWN_PROCEDURE = Requirement("known_procedure", "the ordered code is not in our catalogue yet", "map the code: its task leads there")
+NOT_HELD = Requirement("not_held", "the placer has put the order on hold", "ask the placer to release the order")
 
 PROCEDURE = Machine(
     "exam",

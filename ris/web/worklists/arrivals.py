@@ -6,6 +6,7 @@ from ris.base.errors import NotAllowedNow
 from ris.base.uow import UnitOfWork
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
+from ris.order.next import why_not
 from ris.order.status import Priority
 from ris.scheduling import service as scheduling
 from ris.scheduling.status import StepStatus
@@ -22,6 +23,7 @@ from ris.web.worklists.listing import (
     patient_cell,
     priority_cell,
     sought,
+    split,
 )
 
 SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started, StepStatus.missed)
@@ -36,6 +38,7 @@ def lines(session: Session, view: View) -> list[Line]:
 
 
 def _line(row: StepRow, view: View) -> Line:
+    does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, is_held=row.is_held))
     return Line(
         row.procedure_id,
         row.priority is Priority.stat,
@@ -48,9 +51,10 @@ def _line(row: StepRow, view: View) -> Line:
             Cell(row.status, "status"),
             _arrived(row, view),
         ),
-        (*DOES.get(row.status, ()), *(("no_show",) if row.status is StepStatus.booked and row.starts_at <= view.now else ())),
+        (*does, *(("no_show",) if row.status is StepStatus.booked and row.starts_at <= view.now else ())),
         {"room": row.room_name, "status": row.status},
         sought(row),
+        barred,
     )
 
 

@@ -39,6 +39,8 @@ class Line:
     """Values that the list can be narrowed by."""
     sought: str = ""
     """What the text filter looks into, in lower case."""
+    barred: Mapping[str, str] = field(default_factory=dict)
+    """The names of what would be next to do with it but cannot be, to what is missing and who mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,12 @@ def narrowed(lines: list[Line], filters: Mapping[str, str]) -> list[Line]:
         for line in lines
         if all(word in line.sought for word in words) and all(line.facets.get(name) == value for name, value in chosen.items())
     ]
+
+
+def split(names: tuple[str, ...], why_not: Callable[[str], str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What can be done now, and what cannot with the reason; `why_not` is empty for what can."""
+    reasons = {name: why_not(name) for name in names}
+    return tuple(name for name, reason in reasons.items() if not reason), {name: reason for name, reason in reasons.items() if reason}
 
 
 def patient_cell(row: Any) -> Cell:

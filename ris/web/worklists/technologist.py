@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from ris.base.uow import UnitOfWork
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
+from ris.order.next import why_not
 from ris.order.status import Priority
 from ris.scheduling.status import StepStatus
 from ris.staff.permission import Permission
@@ -20,6 +21,7 @@ from ris.web.worklists.listing import (
     patient_cell,
     priority_cell,
     sought,
+    split,
 )
 
 DOES = {
@@ -37,6 +39,7 @@ def lines(session: Session, view: View) -> list[Line]:
 
 
 def _line(row: StepRow, view: View) -> Line:
+    does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, is_held=row.is_held))
     return Line(
         row.procedure_id,
         row.priority is Priority.stat and row.status not in ENDED,
@@ -50,9 +53,10 @@ def _line(row: StepRow, view: View) -> Line:
             _progress(row, view),
             Cell(row.danger, level="late" if row.danger else ""),
         ),
-        DOES.get(row.status, ()),
+        does,
         {"room": row.room_name, "status": row.status},
         sought(row),
+        barred,
     )
 
 

@@ -7,6 +7,7 @@ from ris.base.ref import Ref
 from ris.billing.queries import charges_of
 from ris.order import queries as orders
 from ris.order import service
+from ris.order.next import next_steps
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
@@ -21,6 +22,12 @@ from ris.web.access import may, not_here, requires
 from ris.web.page import changing, look, reading
 
 bp = Blueprint("exam", __name__, url_prefix="/exams/<int:procedure_id>", template_folder="templates")
+
+NEXT = {
+    "schedule": Permission.SCHEDULE_BOOK, "arrive": Permission.RECEPTION_ARRIVE, "start": Permission.EXAM_PERFORM,
+    "complete": Permission.EXAM_PERFORM,
+}  # fmt: skip
+"""The steps that an exam has ahead of it, to the right that each needs."""
 
 
 @bp.get("")
@@ -42,6 +49,8 @@ def show(procedure_id: int) -> ResponseReturnValue:
             charges=charges_of(session, procedure_id),
             answers=answers(session, procedure_id),
             report_status=statuses(session, [procedure_id]).get(procedure_id),
+            next_steps=next_steps(exam.status, is_known=exam.known, is_held=exam.held_at is not None),
+            may_do={name for name, permission in NEXT.items() if may(permission, exam.site_id)},
             trail=trail(session, procedure_id),
             may_read_raw=may(Permission.INTERFACE_READ, exam.site_id),
             may_cancel=may(Permission.ORDER_CANCEL, exam.site_id) and exam.status in NOT_STARTED,
