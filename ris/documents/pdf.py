@@ -28,7 +28,7 @@ for _name in ("weasyprint", "fontTools"):
 def draw(template: str, made_at: datetime, *, compressed: bool = True, **context: object) -> bytes:
     """A file of `templates/` as PDF/UA-1 (ISO 14289-1), dated `made_at`. Equal words give equal bytes on one machine.
 
-    Raises OSError where Pango is not installed.
+    Raises OSError or ImportError where Pango or WeasyPrint is not there.
     """
     page = _TEMPLATES.get_template(template).render(font=FONT, made_at=made_at.isoformat(), **context)
     with _ONE_AT_A_TIME:

@@ -78,6 +78,10 @@ class Destination(Versioned, Base):
     """PEM file of our client certificate; empty: it asks for none."""
     certificate_key: Mapped[str] = mapped_column(default="")
     """PEM file of its private key; empty: it is in the same file."""
+    report_pdf: Mapped[bool] = mapped_column(default=False)
+    """Whether reports go as a PDF file too, in OBX of type ED."""
+    study_link: Mapped[str] = mapped_column(default="")
+    """Where its people see the images, with `{study_instance_uid}` and `{accession_number}`; goes with reports in OBX of type RP."""
     held: Mapped[bool] = mapped_column(default=False)
     """Nothing leaves until a person releases it."""
     held_why: Mapped[str] = mapped_column(default="")

@@ -15,6 +15,8 @@ from ris.partner.model import Destination, OnRefusal, Partner, Subscription
 
 Row = TypeVar("Row", Partner, Destination)
 VERSIONS = ("2.3.1", "2.5.1")
+LINKED = ("{study_instance_uid}", "{accession_number}")
+"""What an address of a viewer may hold."""
 MINUTES_OF_A_WEEK = 7 * 24 * 60
 
 
@@ -65,6 +67,10 @@ class DestinationData:
     """PEM file of our client certificate; empty: none."""
     certificate_key: str = ""
     """PEM file of its key; empty: it is in the same file."""
+    report_pdf: bool = False
+    """Reports go as a PDF file too."""
+    study_link: str = ""
+    """Address of a viewer with `{study_instance_uid}` or `{accession_number}` in it; empty: reports have no link."""
     active: bool = True
 
 
@@ -203,9 +209,23 @@ def _check_destination(uow: UnitOfWork, data: DestinationData, own_id: int | Non
         raise Invalid("tls: is off, so that the files for it mean nothing", error_code="103")
     if data.certificate_key and not data.certificate:
         raise Invalid("certificate: is empty, while its key is given", error_code="101")
+    if data.study_link and (wrong := _wrong_link(data.study_link)):
+        raise Invalid(f"study_link: {wrong}", error_code="103")
     others = sa.select(Destination.id).where(Destination.name == data.name, Destination.id != (own_id or 0))
     if uow.session.scalars(others.limit(1)).first() is not None:
         raise Duplicate("another destination has this name")
+
+
+def _wrong_link(template: str) -> str:
+    """What is wrong with the address of a viewer; nothing with a right one."""
+    if not template.startswith(("https://", "http://")) or any(char.isspace() for char in template):
+        return "begins with https:// or http:// and has no blanks"
+    rest = template
+    for name in LINKED:
+        rest = rest.replace(name, "")
+    if rest == template or "{" in rest or "}" in rest:
+        return f"holds {' or '.join(LINKED)}, and nothing else in braces"
+    return ""
 
 
 def _required(**values: str) -> None:

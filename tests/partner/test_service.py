@@ -80,6 +80,9 @@ def test_a_wrong_partner_is_refused(ris: Ris, hospital: Hospital, data: PartnerD
         (replace(DESTINATION, version="2.9"), Invalid),
         (replace(DESTINATION, ack_timeout_s=0), Invalid),
         (replace(DESTINATION, host=""), Invalid),
+        (replace(DESTINATION, study_link="pacs.example/{study_instance_uid}"), Invalid),
+        (replace(DESTINATION, study_link="https://pacs.example/"), Invalid),
+        (replace(DESTINATION, study_link="https://pacs.example/{study_instance_uid}/{patient_name}"), Invalid),
         (replace(DESTINATION, name="EHR results"), Duplicate),
     ],
 )

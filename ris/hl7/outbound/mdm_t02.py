@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ris.base.ref import Ref
 from ris.hl7 import er7
-from ris.hl7.outbound import header, oru_r01
+from ris.hl7.outbound import enclosed, header, oru_r01
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.hl7.outbound.oru_r01 import Reported
 from ris.outbox.transport import CannotBuild
@@ -33,8 +33,11 @@ def build(job: Job) -> Built:
     header.add_event(writer, trigger)
     patient = header.add_patient(writer, reported.order)
     _add_document(writer, reported, "AV", replaced)
-    rows = ((str(number), str(number), line) for number, line in enumerate(oru_r01.lines(reported.version.text), 1))
+    text = oru_r01.lines(reported.version.text)
+    rows = ((str(number), str(number), line) for number, line in enumerate(text, 1))
     writer.add_alike("OBX", {2: "TX", 3: oru_r01.TEXT, 11: reported.text_status}, (1, 4, 5), rows)
+    document = enclosed.document(job, reported.order, oru_r01.covered(job, reported.version), reported.version)
+    oru_r01.add_document(writer, reported, document, len(text) + 1)
     return writer.built(_links(job, patient, reported))
 
 

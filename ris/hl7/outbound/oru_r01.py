@@ -8,7 +8,7 @@ from itertools import count
 from ris.base.ref import Ref
 from ris.exam.model import PerformedProcedureStep, PerformedStatus
 from ris.hl7 import er7
-from ris.hl7.outbound import header
+from ris.hl7.outbound import enclosed, header
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.transport import CannotBuild
@@ -86,10 +86,13 @@ def _build(job: Job, cut: Callable[[list[str]], list[Part]]) -> Built:
     procedures = covered(job, reported.version)
     writer = Writer(job, "ORU_R01", VERSION)
     patient = header.add_patient(writer, reported.order)
+    version = reported.version
+    document = enclosed.document(job, reported.order, procedures, version)
     for number, procedure in enumerate(procedures, 1):
         _add_result(writer, reported, number, procedure)
-        _add_text(writer, reported, cut(lines(reported.version.text)))
-    version = reported.version
+        first = _add_study(writer, procedure)
+        last = _add_text(writer, reported, cut(lines(version.text)), first)
+        add_document(writer, reported, document, last + 1)
     return writer.built(
         header.links(patient, reported.order, procedures, Ref("report", version.report_id), Ref("report_version", version.id))
     )
@@ -113,15 +116,31 @@ def _add_result(writer: Writer, reported: Reported, number: int, procedure: Requ
     writer.add("ORC", {1: "SC", 2: header.placer_number(order), 3: header.filler_number(order), 5: reported.order_status})
     writer.add("OBR", {1: str(number), **_request(writer, order, procedure), **_reading(writer, reported, procedure)})
     writer.add("TQ1", {1: "1", 7: writer.moment(order.requested_at), 9: order.priority})
+
+
+def _add_study(writer: Writer, procedure: RequestedProcedure) -> int:
+    """The Study Instance UID, and where the images are seen; the number of the OBX that comes next."""
     writer.add("OBX", {1: "1", 2: "ST", 3: STUDY, 5: procedure.study_instance_uid, 11: "O"})
+    link = enclosed.link(writer.job, procedure)
+    if link is None:
+        return 2
+    writer.add("OBX", {1: "2", 2: "RP", 3: STUDY, 4: "2", 5: link, 11: "O"})
+    return 3
 
 
-def _add_text(writer: Writer, reported: Reported, parts: list[Part]) -> None:
-    """One OBX a line, whatever section it is in: put together again they are the report."""
+def _add_text(writer: Writer, reported: Reported, parts: list[Part], first: int) -> int:
+    """One OBX a line, whatever section it is in: put together again they are the report. The number of the last one."""
     numbers = count(1)
     for code, part in parts:
-        rows = ((str(number + 1), str(number), line) for line in part for number in (next(numbers),))
+        rows = ((str(first + number - 1), str(number), line) for line in part for number in (next(numbers),))
         writer.add_alike("OBX", {2: "TX", 3: code, 11: reported.text_status}, (1, 4, 5), rows)
+    return first + sum(len(part) for _, part in parts) - 1
+
+
+def add_document(writer: Writer, reported: Reported, document: er7.Components | None, number: int) -> None:
+    """The same report as a PDF file, where the destination wants it."""
+    if document is not None:
+        writer.add("OBX", {1: str(number), 2: "ED", 3: TEXT, 4: "PDF", 5: document, 11: reported.text_status})
 
 
 def _sections(text: list[str]) -> list[Part]:
