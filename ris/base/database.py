@@ -1,5 +1,6 @@
 """The engine: SQLite that loses nothing, or PostgreSQL that waits for no one for ever."""
 
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from ris.base.turnstile import Turnstile
 
 WAIT_S = 10
 """How long a writer waits for the one before it, until the database is said to be away."""
+LOG_BYTES = 67_108_864
+"""What SQLite's write-ahead log is cut back to. It grows beyond that while somebody reads for long, since what they see must stay."""
 TURN = "turn"
 
 
@@ -41,7 +44,7 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
         cursor = dbapi.cursor()
         if key:
             cursor.execute(f"PRAGMA key = \"x'{bytes.fromhex(key).hex()}'\"")
-        for pragma in (f"busy_timeout={WAIT_S * 1000}", "synchronous=FULL", "foreign_keys=ON", "journal_size_limit=67108864"):
+        for pragma in (f"busy_timeout={WAIT_S * 1000}", "synchronous=FULL", "foreign_keys=ON", f"journal_size_limit={LOG_BYTES}"):
             cursor.execute(f"PRAGMA {pragma}")
         # The switch does not wait for other openers, so it is made only once in the life of the file.
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
@@ -69,6 +72,16 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
 
 def make_sessions(engine: sa.Engine) -> sessionmaker[RowSession]:
     return sessionmaker(engine, class_=RowSession, expire_on_commit=False, autoflush=False)
+
+
+def log_bytes(engine: sa.Engine) -> int | None:
+    """The size of SQLite's write-ahead log; None for another engine."""
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        return Path(f"{engine.url.database}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def is_postgresql(session: Session) -> bool:

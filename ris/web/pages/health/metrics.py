@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from ris.base.database import log_bytes
 from ris.journal import rates as journal
 from ris.outbox import hold
 from ris.outbox import queries as outbox
@@ -52,6 +53,9 @@ def _metrics(session: Session, now: datetime) -> Iterator[Metric]:
     yield Metric("ris_outbound_held", "1 while everything outbound is held.", [({}, float(bool(hold.why_held(session))))])
     tasks = sorted(open_by_kind(session).items())
     yield Metric("ris_tasks_open", "Open tasks.", [({"kind": kind}, float(count)) for kind, count in tasks])
+    log_size = log_bytes(session.get_bind().engine)
+    if log_size is not None:
+        yield Metric("ris_sqlite_log_bytes", "Size of the write-ahead log of SQLite.", [({}, float(log_size))])
 
 
 def _metric(name: str, meaning: str, labels: Iterable[dict[str, str]], values: Iterable[float | None]) -> Metric:
