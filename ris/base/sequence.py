@@ -19,7 +19,7 @@ class SequenceValue(Base):
     value: Mapped[int]
 
 
-NAMES = ("accession", "filler", "export")
+NAMES = ("accession", "filler", "export", "patient")
 """Each is a PostgreSQL sequence `seq_<name>` and a row here; a rolled-back unit of work leaves a gap, never a repetition."""
 
 

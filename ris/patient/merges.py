@@ -63,6 +63,8 @@ def preview(session: Session, survivor_id: int, loser_id: int) -> Preview:
         raise Invalid("there is no such patient")
     if survivor_id == loser_id:
         raise Conflict("both numbers are of one patient: there is nothing to merge")
+    if survivor.temporary and not loser.temporary:
+        raise Conflict("the record that would stay has a made-up name: merge it into the known one")
     said = (("name", "patient_name"), ("birth date", "birth_date"), ("sex", "sex"))
     differences = tuple(label for label, name in said if getattr(survivor, name) != getattr(loser, name))
     return Preview(survivor, loser, rows_of(session, loser_id), differences)

@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.base.orm import Base, Key, Versioned, references
 
+BY_CODE_POINT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Compared as SQLite does, so that an index finds what begins with a text."""
+
 
 class Sex(enum.StrEnum):
     """Table 0001."""
@@ -21,7 +24,18 @@ class Sex(enum.StrEnum):
 
 class Patient(Versioned, Base):
     __tablename__ = "patient"
-    __table_args__ = (sa.Index("ix_patient_name", "family_key", "given_key", "birth_date"),)
+    __table_args__ = (
+        sa.Index("ix_patient_name", "family_key", "given_key", "birth_date"),
+        sa.Index("ix_patient_given", "given_key"),
+        sa.Index("ix_patient_sound", "sound"),
+        sa.Index("ix_patient_birth_date", "birth_date"),
+        sa.Index("ix_patient_phone", "phone_key", sqlite_where=sa.text("phone_key <> ''"), postgresql_where=sa.text("phone_key <> ''")),
+        # Nearly all are NULL: an index of them would be taken for every search, and written with every patient.
+        sa.Index("ix_patient_merged_into_id", "merged_into_id", sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+                 postgresql_where=sa.text("merged_into_id IS NOT NULL")),
+        sa.Index("ix_patient_family_last", "family_last", "given_key", sqlite_where=sa.text("family_last <> ''"),
+                 postgresql_where=sa.text("family_last <> ''")),
+    )  # fmt: skip
 
     id: Mapped[Key]
     family: Mapped[str] = mapped_column(default="")
@@ -30,9 +44,13 @@ class Patient(Versioned, Base):
     middle: Mapped[str] = mapped_column(default="")
     suffix: Mapped[str] = mapped_column(default="")
     prefix: Mapped[str] = mapped_column(default="")
-    family_key: Mapped[str] = mapped_column(default="")
-    """Folded for search: lower case, no accents."""
-    given_key: Mapped[str] = mapped_column(default="")
+    family_key: Mapped[str] = mapped_column(BY_CODE_POINT, default="")
+    """This and the keys after it: see `ris.patient.keys`."""
+    given_key: Mapped[str] = mapped_column(BY_CODE_POINT, default="")
+    family_last: Mapped[str] = mapped_column(BY_CODE_POINT, default="")
+    """The last word of a family name of several."""
+    sound: Mapped[str] = mapped_column(BY_CODE_POINT, default="")
+    phone_key: Mapped[str] = mapped_column(BY_CODE_POINT, default="")
     birth_date: Mapped[date | None]
     """PID-7."""
     sex: Mapped[Sex] = mapped_column(default=Sex.unknown)
@@ -46,7 +64,9 @@ class Patient(Versioned, Base):
     """PID-13, first repetition."""
     deceased: Mapped[bool] = mapped_column(default=False)
     """PID-30."""
-    merged_into_id: Mapped[int | None] = mapped_column(references("patient.id"), index=True)
+    temporary: Mapped[bool] = mapped_column(default=False)
+    """Whether the name was made up here, for somebody who could not say it."""
+    merged_into_id: Mapped[int | None] = mapped_column(references("patient.id"))
     """The survivor; a merged patient has nothing of its own any more."""
 
     @property

@@ -28,6 +28,7 @@ class PatientRow(Named):
     birth_date: date | None
     sex: Sex
     merged_into_id: int | None
+    temporary: bool
     identifiers: tuple[IdentifierRow, ...]
 
     @property
@@ -106,7 +107,7 @@ def patient(session: Session, patient_id: int) -> PatientRow | None:
         return None
     found = session.scalars(sa.select(PatientIdentifier).where(PatientIdentifier.patient_id == patient_id).order_by(PatientIdentifier.id))
     identifiers = tuple(IdentifierRow(i.value, i.authority, i.type, i.merged) for i in found)
-    return PatientRow(row.id, row.family, row.given, row.birth_date, row.sex, row.merged_into_id, identifiers)
+    return PatientRow(row.id, row.family, row.given, row.birth_date, row.sex, row.merged_into_id, row.temporary, identifiers)
 
 
 def visits(session: Session, patient_id: int) -> list[VisitRow]:

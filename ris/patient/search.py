@@ -1,17 +1,18 @@
-"""Finding patients by what a person types: an identifier, a birth date, a name."""
+"""Finding patients by what a person types: an identifier, a birth date, a name, a telephone number, all with an error."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from ris.patient.model import Patient, PatientIdentifier, Sex
+from ris.patient import likeness
+from ris.patient.candidates import END, Candidate, Finder
+from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
 from ris.patient.name import Named, called
-from ris.patient.service import folded
+from ris.patient.typed import Typed, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +25,22 @@ class FoundPatient(Named):
     mrn: str | None
 
 
-def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: int = 20) -> list[FoundPatient]:
-    """Patients that are not merged away, by identifier (also one of a merged record), birth date (1970-05-17) or beginning of a name.
+_COLUMNS = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN)
 
-    `family, given` and `given family` find the same; each is compared by its beginning, without accents. `where` narrows further.
+
+def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: int = 20) -> list[FoundPatient]:
+    """Patients that are not merged away and fit all of the text, who fits best first; `where` narrows further.
+
+    Names are found in either order, by their beginning, as they sound and with one error; a birth date as 1970-05-17, 17.05.1970
+    or 5/17/1970; identifiers (also those of a merged record) and telephone numbers.
     """
     text = text.strip()
     if len(text) < 2:
         return []
-    columns = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN)
-    found: sa.Result[Any] = session.execute(
-        sa.select(*columns)
-        .where(Patient.merged_into_id.is_(None), sa.or_(_has_identifier(text), _is_born_on(text), _has_name(text)), *where)
-        .order_by(Patient.family_key, Patient.given_key, Patient.id)
-        .limit(limit)
-    )
-    return [FoundPatient(*tuple(row)) for row in found]
+    for typed in readings(text):
+        if found := _fitting(session, typed, where, limit):
+            return found
+    return []
 
 
 def with_merged(session: Session, patient_ids: Collection[int]) -> set[int]:
@@ -57,32 +58,88 @@ def names(session: Session, patient_ids: Collection[int]) -> dict[int, str]:
     return {patient_id: called(family, given) + (f" · {mrn}" if mrn else "") for patient_id, family, given, mrn in rows}
 
 
-def _has_identifier(text: str) -> sa.ColumnElement[bool]:
-    other = aliased(PatientIdentifier)
-    return Patient.id.in_(sa.select(other.patient_id).where(other.value == text))
+# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_Where = tuple[sa.ColumnElement[bool], ...]
+_MOST, _MOST_OF_A_DAY = 300, 1500
+"""Candidates of one query; more where a birth date tells them apart."""
+_FAR_BEHIND = 0.6
+"""Who fits less than so much of the best is left out."""
 
 
-def _is_born_on(text: str) -> sa.ColumnElement[bool]:
-    try:
-        return Patient.birth_date == date.fromisoformat(text)
-    except ValueError:
-        return sa.false()
+def _fitting(session: Session, typed: Typed, where: _Where, limit: int) -> list[FoundPatient]:
+    finder = Finder(session, _MOST_OF_A_DAY if typed.born else _MOST)
+    if typed.numbers:
+        finder.numbered(typed.numbers, typed.phone)
+    elif typed.names:
+        _by_name(finder, typed, limit)
+    else:
+        finder.born(typed.born)
+    ranked = _ranked(typed, finder)
+    found = _shown(session, ranked, where, limit)
+    if finder.is_cut_off and where and len(found) < limit and not typed.numbers:
+        # Those that `where` lets pass may all be among the many that were not brought.
+        found += _passing(session, typed, where, {row.patient_id for row in found}, limit - len(found))
+    return found
 
 
-def _has_name(text: str) -> sa.ColumnElement[bool]:
-    first, second = _parts(folded(text))
-    straight = _begins(Patient.family_key, first) & _begins(Patient.given_key, second)
-    if "," in text:
-        return straight
-    # Without a comma a space may part the two names in either order, or stand inside one of them.
-    turned = _begins(Patient.given_key, first) & _begins(Patient.family_key, second)
-    return sa.or_(straight, turned, _begins(Patient.family_key, folded(text)), _begins(Patient.given_key, folded(text)))
+def _by_name(finder: Finder, typed: Typed, limit: int) -> None:
+    """Errors and sounds are looked for only where what was typed finds too few, or nobody of that birth date."""
+    if typed.born:
+        finder.born(typed.born)
+    for family, given in typed.names:
+        finder.named(family, given)
+    fits = [score for _, score in _ranked(typed, finder)]
+    if (typed.born and fits and fits[0] == 1.0) or (not typed.born and len(fits) >= limit):
+        return
+    for family, given in typed.names:
+        finder.named_alike(family, given)
 
 
-def _parts(name: str) -> tuple[str, str]:
-    first, _, second = name.partition(",") if "," in name else name.partition(" ")
-    return first.strip(), second.strip()
+def _ranked(typed: Typed, finder: Finder) -> list[tuple[int, float]]:
+    """Patient and fit, the best first, as people are listed where they fit alike."""
+    scored = [(candidate, _fit(typed, candidate)) for candidate in finder.found.values()]
+    least = _FAR_BEHIND * max((score for _, score in scored), default=0.0)
+    kept = [(candidate, score) for candidate, score in scored if score > 0 and score >= least]
+    kept.sort(key=lambda pair: (-pair[1], pair[0].family_key, pair[0].given_key, pair[0].patient_id))
+    return [(candidate.patient_id, score) for candidate, score in kept]
+
+
+def _fit(typed: Typed, candidate: Candidate) -> float:
+    known = {"family_key": candidate.family_key, "given_key": candidate.given_key}
+    named = max((likeness.names(family, given, **known) for family, given in typed.names), default=1.0)
+    if not typed.names and not typed.numbers:
+        return float(candidate.birth_date in typed.born)
+    return named * likeness.birth_date(typed.born, candidate.birth_date)
+
+
+def _shown(session: Session, ranked: list[tuple[int, float]], where: _Where, limit: int) -> list[FoundPatient]:
+    """Those that `where` lets pass, in their order, read in pieces until there are enough."""
+    found: list[FoundPatient] = []
+    for first in range(0, len(ranked), 5 * limit):
+        ids = [patient_id for patient_id, _ in ranked[first : first + 5 * limit]]
+        rows = {row.id: row for row in session.execute(sa.select(*_COLUMNS).where(Patient.id.in_(ids), *where))}
+        found += [FoundPatient(*rows[patient_id]) for patient_id in ids if patient_id in rows]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _passing(session: Session, typed: Typed, where: _Where, known: set[int], limit: int) -> list[FoundPatient]:
+    """By the beginning of a name or the birth date alone, and only who passes."""
+    begins = [
+        _begins(Patient.family_key, family) & _begins(Patient.given_key, given) if family else _begins(Patient.given_key, given)
+        for family, given in typed.names
+    ]
+    is_meant = sa.or_(*begins) if begins else Patient.birth_date.in_(typed.born)
+    rows = session.execute(
+        sa.select(*_COLUMNS)
+        .where(Patient.merged_into_id.is_(None), is_meant, Patient.id.not_in(known), *where)
+        .order_by(Patient.family_key, Patient.given_key, Patient.id)
+        .limit(limit)
+    )
+    return [FoundPatient(*row) for row in rows]
 
 
 def _begins(column: sa.orm.InstrumentedAttribute[str], text: str) -> sa.ColumnElement[bool]:
-    return column.startswith(text, autoescape=True) if text else sa.true()
+    return (column >= text) & (column < text + END) if text else sa.true()

@@ -1,6 +1,5 @@
 """What can be done with patients and visits: take what a sender says, merge, take a merge back."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -12,6 +11,7 @@ from ris.base.errors import Conflict, Duplicate, Missing, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.patient.keys import folded, search_keys
 from ris.patient.model import Allergy, Merge, Observation, Patient, PatientIdentifier, ScreeningAnswer, Sex, Visit, VisitState
 from ris.task import service as task
 
@@ -78,11 +78,6 @@ _FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Observation, Screeni
 """What a merge moves as it is, identifiers apart."""
 
 
-def folded(text: str) -> str:
-    """For search: lower case, without accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-
-
 @service
 def upsert(
     uow: UnitOfWork, data: PatientData, visit: VisitData | None = None, *, owns_demographics: bool = True
@@ -96,7 +91,7 @@ def upsert(
     if patient is None:
         patient = _register(uow, data)
     elif owns_demographics and not came_by_merged:
-        _update(uow, patient, data)
+        amend(uow, patient, data)
     return patient, _visit(uow, patient, visit) if visit else None
 
 
@@ -174,6 +169,8 @@ def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
     uow.touch()
     record.undone_at = uow.now
     loser.merged_into_id = None
+    if loser.temporary:
+        task.open(uow, "unknown_patient", Ref("patient", loser.id), "its merge was taken back")
     for row in _identifiers(uow, record.moved.get("patient_identifier", [])):
         row.patient_id = loser.id
         row.merged = row.id not in record.moved["current_identifier"]
@@ -192,6 +189,30 @@ def resolve(uow: UnitOfWork, patient: Patient) -> Patient:
             raise NotFound("a merged patient leads nowhere")
         patient = following
     return patient
+
+
+_SOUGHT = frozenset({"family", "given", "phone"})
+"""What the search keys are made of."""
+
+
+def amend(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
+    """Takes over what is said of a known patient; a temporary name ends with the right one."""
+    changed = [n for n in DEMOGRAPHICS if (value := getattr(data, n)) is not None and value != getattr(patient, n)]
+    if changed:
+        uow.touch()
+    for name in changed:
+        setattr(patient, name, getattr(data, name))
+    if not _SOUGHT.isdisjoint(changed):
+        for name, key in search_keys(patient.family, patient.given, patient.phone).items():
+            setattr(patient, name, key)
+    if patient.temporary and "family" in changed:
+        patient.temporary = False
+        task.settle(uow, "unknown_patient", Ref("patient", patient.id))
+    if _add_identifiers(uow, patient, data):
+        changed.append("identifiers")
+    if changed:
+        # The names of what changed, never the values: the trail is read by people who may not see them.
+        uow.emit(Event("patient.updated", Ref("patient", patient.id), patient_id=patient.id, facts={"changed": changed}))
 
 
 _TELLS_APART = ("family", "given", "birth_date", "sex")
@@ -218,27 +239,12 @@ def note_difference(uow: UnitOfWork, patient: Patient, data: PatientData) -> Non
 
 def _register(uow: UnitOfWork, data: PatientData) -> Patient:
     said = {name: value for name in DEMOGRAPHICS if (value := getattr(data, name)) is not None}
-    keys = {"family_key": folded(data.family or ""), "given_key": folded(data.given or "")}
+    keys = search_keys(data.family or "", data.given or "", data.phone or "")
     patient = uow.create(Patient, id=new_id(), **said, **keys)
     uow.put(Patient.id, patient.id, patient)
     _add_identifiers(uow, patient, data)
     uow.emit(Event("patient.registered", Ref("patient", patient.id), patient_id=patient.id))
     return patient
-
-
-def _update(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
-    changed = [n for n in DEMOGRAPHICS if (value := getattr(data, n)) is not None and value != getattr(patient, n)]
-    if changed:
-        uow.touch()
-    for name in changed:
-        setattr(patient, name, getattr(data, name))
-    if "family" in changed or "given" in changed:
-        patient.family_key, patient.given_key = folded(patient.family), folded(patient.given)
-    if _add_identifiers(uow, patient, data):
-        changed.append("identifiers")
-    if changed:
-        # The names of what changed, never the values: the trail is read by people who may not see them.
-        uow.emit(Event("patient.updated", Ref("patient", patient.id), patient_id=patient.id, facts={"changed": changed}))
 
 
 def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bool:
@@ -301,6 +307,8 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
         row.patient_id, row.merged = survivor.id, True
     _give(uow, moved, survivor.id)
     loser.merged_into_id = survivor.id
+    if loser.temporary:
+        task.settle(uow, "unknown_patient", Ref("patient", loser.id))
     _tell_merge(uow, "patient.merging", survivor, loser, moved)
     # The floors above move their rows now, and write into `moved` which these were.
     uow.drain()

@@ -14,6 +14,8 @@ class Permission(enum.StrEnum):
     INTERFACE_MANAGE = "interface:manage"
     INTERFACE_READ = "interface:read"
     ORDER_CANCEL = "order:cancel"
+    ORDER_ENTER = "order:enter"
+    PATIENT_EDIT = "patient:edit"
     PATIENT_MERGE = "patient:merge"
     PATIENT_READ = "patient:read"
     PATIENT_SCREEN = "patient:screen"
@@ -34,10 +36,11 @@ class Permission(enum.StrEnum):
 
 P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
+_DESK = (P.ORDER_ENTER, P.PATIENT_EDIT)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
-    "scheduler": ("Scheduler", (*_CLINICAL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
-    "front_desk": ("Front desk", (*_CLINICAL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "scheduler": ("Scheduler", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
+    "front_desk": ("Front desk", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (
         "Radiologist",

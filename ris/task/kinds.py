@@ -14,6 +14,7 @@ KINDS = {
     "order_conflict": TaskKind("Order number with another patient", "Ask the sender: the order number belongs to another patient here."),
     "cancel_refused": TaskKind("Cancellation came too late", "The exam has begun: tell the orderer, or discontinue it."),
     "identity_differs": TaskKind("Patient named otherwise", "Ask the sender: the order may be for another patient."),
+    "unknown_patient": TaskKind("Unknown patient", "Find out who it is: merge the record into the known one, or correct its name."),
     "visit_conflict": TaskKind("Visit of another patient", "Ask the sender which visit the order belongs to."),
     "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
     "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),

@@ -16,6 +16,7 @@ class Item:
 
 NAVIGATION = (
     Item("Schedule", "schedule.day", Permission.SCHEDULE_BOOK),
+    Item("New patient", "registration.new", Permission.PATIENT_EDIT),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
     Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),

@@ -1,4 +1,7 @@
-"""`make bench`: figures as ratios beside a peer and a floor, measured in one run; absolute times are printed, never judged."""
+"""`make bench`, or `python -m tests.bench search` for one part: figures as ratios beside a peer and a floor, measured in one run.
+
+Absolute times are printed, never judged.
+"""
 
 import asyncio
 import subprocess
@@ -7,17 +10,21 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import monotonic
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from ris.bootstrap import Ris
 from ris.processes.database import upgrade
 from ris.settings import Data, Database, Reports, Settings
-from tests.bench import pages, sender
+from tests.bench import pages, search, sender
 from tests.bench.load import LoadResult, drive, make_order
 from tests.factories.hospital import build_hospital
 from tests.postgres import PostgresServer
 from tests.running import ROOT, Running
+
+Part = Callable[[Path, PostgresServer], None]
 
 CONNECTIONS = (1, 8, 32)
 SECONDS = 4.0
@@ -30,25 +37,46 @@ TABLES = ("message", "patient", "patient_identifier", "visit", "imaging_order", 
 
 
 def main() -> None:
+    """Every part, or those that are named."""
+    wanted = sys.argv[1:] or list(PARTS)
+    if not set(wanted) <= PARTS.keys():
+        raise SystemExit(f"there are the parts {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        rates: dict[str, dict[int, LoadResult]] = {}
-        for name in PEERS:
-            rates[name] = _measure(lambda name=name: _peer(name, work))
-        rates["RIS on SQLite"] = _measure_ris(work, "")
         postgres = PostgresServer.create()
         try:
-            postgres.create_database("bench")
-            rates["RIS on PostgreSQL"] = _measure_ris(work, postgres.url("bench"))
-            senders = {
-                name: sender.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _another(postgres, "sender")))
-            }
-            opened = {name: pages.measure(_ris(work, url)) for name, url in (("SQLite", ""), ("PostgreSQL", _another(postgres, "pages")))}
+            for name in wanted:
+                begun = monotonic()
+                PARTS[name](Path(folder), postgres)
+                print(f"({name}: {monotonic() - begun:.0f} s)", flush=True)
         finally:
             postgres.stop()
+
+
+def _intake(work: Path, postgres: PostgresServer) -> None:
+    rates: dict[str, dict[int, LoadResult]] = {}
+    for name in PEERS:
+        rates[name] = _measure(lambda name=name: _peer(name, work))
+    rates["RIS on SQLite"] = _measure_ris(work, "")
+    rates["RIS on PostgreSQL"] = _measure_ris(work, _another(postgres, "intake"))
     _print(rates)
-    sender.report(senders)
-    pages.report(opened)
+
+
+Measured = TypeVar("Measured")
+
+
+def _on_both(name: str, measure: Callable[[Ris], Measured], report: Callable[[dict[str, Measured]], None]) -> Part:
+    def run(work: Path, postgres: PostgresServer) -> None:
+        report({engine: measure(_ris(work, url)) for engine, url in (("SQLite", ""), ("PostgreSQL", _another(postgres, name)))})
+
+    return run
+
+
+PARTS: dict[str, Part] = {
+    "intake": _intake,
+    "sender": _on_both("sender", sender.measure, sender.report),
+    "pages": _on_both("pages", pages.measure, pages.report),
+    "search": _on_both("search", search.measure, search.report),
+}
 
 
 def _measure(serve: Callable[[], AbstractContextManager[int]]) -> dict[int, LoadResult]:

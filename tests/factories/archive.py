@@ -10,6 +10,7 @@ from ris.bootstrap import Ris
 from ris.exam.model import Arrival, PerformedProcedureStep, PerformedStatus
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import OrderStatus, Priority, ProcedureStatus
+from ris.patient.keys import search_keys
 from ris.patient.model import Patient, PatientIdentifier
 from ris.report.model import Report, ReportProcedure, UnreadExam
 from ris.report.status import ReportStatus
@@ -40,8 +41,8 @@ def _patients(exams: range) -> Rows:
     keys = sorted({_patient_of(number) for number in exams if number % 2})
     return {
         Patient: [
-            {"id": key, "family": f"Family{key}", "given": "Given", "family_key": f"family{key}", "given_key": "given",
-             "birth_date": date(1970, 1, 1)}
+            {"id": key, "family": f"Family{key}", "given": "Given", "birth_date": date(1970, 1, 1),
+             **search_keys(f"Family{key}", "Given", "")}
             for key in keys
         ],
         PatientIdentifier: [

@@ -10,6 +10,7 @@ from ris.exam import service as exam
 from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
+from ris.patient.keys import search_keys
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.report import service as reports
 from ris.scheduling import service as scheduling
@@ -20,11 +21,16 @@ MONDAY = datetime(2026, 11, 30, 15, tzinfo=UTC)
 """10:00 by the clock of MAIN: every room of the test hospital is open."""
 
 
-def make_patient(uow: UnitOfWork, family: str = "Meadow", given: str = "Anna", mrn: str = "") -> Patient:
+BORN = date(1970, 5, 17)
+
+
+def make_patient(
+    uow: UnitOfWork, family: str = "Meadow", given: str = "Anna", mrn: str = "", *, born: date | None = BORN, phone: str = ""
+) -> Patient:
     number = mrn or f"MRN{next(_numbers):06d}"
     patient = uow.add(
         Patient(
-            family=family, given=given, family_key=family.lower(), given_key=given.lower(), birth_date=date(1970, 5, 17), sex=Sex.female
+            family=family, given=given, birth_date=born, sex=Sex.female, phone=phone, **search_keys(family, given, phone)
         )
     )  # fmt: skip
     uow.session.flush()

@@ -25,11 +25,8 @@ def clerk(visitor: Visitors, hospital: Hospital) -> Visitor:
 
 
 def patient(ris: Ris, family: str, given: str, mrn: str = "") -> Patient:
-    """With the keys that the service would make."""
     with ris.uow() as uow:
-        row = make_patient(uow, family, given, mrn)
-        row.family_key, row.given_key = patients.folded(family), patients.folded(given)
-        return row
+        return make_patient(uow, family, given, mrn)
 
 
 def exam(ris: Ris, hospital: Hospital, who: Patient, site: str = "MAIN") -> RequestedProcedure:

@@ -10,6 +10,7 @@ from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.partners.views import bp as partners
+from ris.web.pages.patient.registration import bp as registration
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.views import bp as rules
@@ -30,6 +31,7 @@ PAGES: tuple[Blueprint, ...] = (
     merges,
     partners,
     patient,
+    registration,
     report,
     rules,
     schedule,

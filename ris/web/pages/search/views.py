@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ris.staff.permission import Permission
-from ris.web.access import requires, sites_for
+from ris.web.access import may_anywhere, requires, sites_for
 from ris.web.page import look_query, reading
 from ris.web.pages.search.found import Hit, hits
 
@@ -24,4 +24,4 @@ def index() -> ResponseReturnValue:
             found = hits(session, q, sites_for(Permission.EXAM_READ))
     if request.accept_mimetypes.best == "application/json":
         return jsonify([asdict(hit) for hit in found])
-    return render_template("search/index.html", q=q, hits=found)
+    return render_template("search/index.html", q=q, hits=found, may_register=may_anywhere(Permission.PATIENT_EDIT))
