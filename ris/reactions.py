@@ -23,6 +23,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
     "order.procedure_cancelled": (scheduling.free_cancelled,),
+    "exam.discontinued": (scheduling.free_cancelled,),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),
     "delivery.corrected": (delivery.settle_decided,),

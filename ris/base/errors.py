@@ -8,6 +8,7 @@ RisError
 ├── NotFound           what is named does not exist (or is not yours)  404  AE 204
 ├── Conflict           it would contradict what is there               409  AE 207
 │   ├── Duplicate      the key belongs to something else               409  AE 205
+│   ├── Occupied       a place and time are somebody else's            409  AE 207
 │   ├── Stale          somebody was faster                             409  AE 206
 │   └── NotAllowedNow  the state does not permit this step             409  AE 207
 └── Unavailable        try again later                                 503  AE 207
@@ -77,6 +78,14 @@ class Conflict(RisError):
 
 class Duplicate(Conflict):
     error_code = "205"
+
+
+class Occupied(Conflict):
+    """`may_overbook`: whether a right and a reason can set it aside."""
+
+    def __init__(self, message: str, *, may_overbook: bool) -> None:
+        super().__init__(message)
+        self.may_overbook = may_overbook
 
 
 class Stale(Conflict):

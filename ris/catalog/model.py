@@ -41,6 +41,10 @@ class Room(Versioned, Base):
     modality: Mapped[Modality]
     station_ae_title: Mapped[str] = mapped_column(default="")
     """(0040,0001)."""
+    weight_limit_kg: Mapped[int | None] = mapped_column(sa.Integer)
+    """What its table carries; None where nobody need ask."""
+    gives_contrast: Mapped[bool] = mapped_column(default=True)
+    has_anaesthesia: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
 
 
@@ -57,8 +61,29 @@ class OpeningHours(Base):
     closes: Mapped[time]
 
 
+class ReservedFor(enum.StrEnum):
+    emergency = "emergency"
+    inpatient = "inpatient"
+
+
+class ReservedBlock(Versioned, Base):
+    """A part of a weekday, by the site's wall clock, that a room keeps for some patients until it is released to all."""
+
+    __tablename__ = "reserved_block"
+    __table_args__ = (sa.CheckConstraint("begins < ends", "begins_before_ends"),)
+
+    id: Mapped[Key]
+    room_id: Mapped[int] = mapped_column(references("room.id"), index=True)
+    weekday: Mapped[int] = mapped_column(sa.Integer)
+    begins: Mapped[time]
+    ends: Mapped[time]
+    reserved_for: Mapped[ReservedFor]
+    release_minutes: Mapped[int | None] = mapped_column(sa.Integer)
+    """So long before it begins everybody may book it; None: never."""
+
+
 class Closure(Versioned, Base):
-    """A span in which a room (or, without one, the whole site) takes no bookings."""
+    """A span in which a room, a machine or a person (or, with neither, the whole site) takes no bookings."""
 
     __tablename__ = "closure"
     __table_args__ = (sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),)
@@ -66,6 +91,7 @@ class Closure(Versioned, Base):
     id: Mapped[Key]
     site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
     room_id: Mapped[int | None] = mapped_column(references("room.id"))
+    resource_id: Mapped[int | None] = mapped_column(references("resource.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     reason: Mapped[str]
@@ -95,14 +121,77 @@ class Procedure(Versioned, Base):
     active: Mapped[bool] = mapped_column(default=True)
 
 
+class StepPlan(Base):
+    """One of several steps of a procedure, such as the injection before the images; a procedure of one step has none."""
+
+    __tablename__ = "step_plan"
+    __table_args__ = (
+        sa.CheckConstraint("0 <= gap_min_minutes AND gap_min_minutes <= gap_max_minutes", "gap_in_order"),
+        sa.CheckConstraint("step >= 1", "counted_from_one"),
+    )
+
+    procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    name: Mapped[str]
+    gap_min_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
+    """From the end of the step before to the start of this one; of no meaning for the first."""
+    gap_max_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
+
+
 class RoomProcedure(Base):
-    """That a procedure can be done in a room, and how many minutes it takes there."""
+    """That a step of a procedure can be done in a room, and how many minutes it takes there."""
 
     __tablename__ = "room_procedure"
 
     room_id: Mapped[int] = mapped_column(references("room.id"), primary_key=True)
     procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(sa.Integer, primary_key=True, default=1)
     minutes: Mapped[int] = mapped_column(sa.Integer)
+
+
+class ResourceKind(enum.StrEnum):
+    equipment = "equipment"
+    person = "person"
+
+
+class Resource(Versioned, Base):
+    """What an exam may need besides its room: a machine on wheels, an anaesthetist, a technologist for mammograms."""
+
+    __tablename__ = "resource"
+
+    id: Mapped[Key]
+    site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    kind: Mapped[ResourceKind]
+    sex: Mapped[str] = mapped_column(default="")
+    """Of a person, F or M (table 0001), for patients who ask."""
+    capabilities: Mapped[list[str]]
+    """What it can stand in for: words of `procedure_need`, and modalities."""
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class ResourceHours(Base):
+    """When a resource is there on a weekday (0 = Monday), by the site's wall clock; one without any is always there."""
+
+    __tablename__ = "resource_hours"
+    __table_args__ = (sa.CheckConstraint("opens < closes", "opens_before_closes"),)
+
+    id: Mapped[Key]
+    resource_id: Mapped[int] = mapped_column(references("resource.id"), index=True)
+    weekday: Mapped[int] = mapped_column(sa.Integer)
+    opens: Mapped[time]
+    closes: Mapped[time]
+
+
+class ProcedureNeed(Base):
+    """That a step of a procedure needs a resource with a capability for its whole length."""
+
+    __tablename__ = "procedure_need"
+
+    procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(sa.Integer, primary_key=True, default=1)
+    capability: Mapped[str] = mapped_column(primary_key=True)
 
 
 class CodeMap(Versioned, Base):

@@ -42,3 +42,9 @@ def other_codes(session: Session) -> dict[int, dict[tuple[str, str], str]]:
 def first_site(session: Session) -> int:
     """Where orders go whose partner names no site. Raises NoResultFound in a house without any."""
     return session.scalars(sa.select(Site.id).order_by(Site.id).limit(1)).one()
+
+
+def procedures(session: Session) -> list[tuple[int, str, str]]:
+    """Key, code and name of what the department offers, by name."""
+    rows = session.execute(sa.select(Procedure.id, Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.name))
+    return [(key, code, name) for key, code, name in rows]

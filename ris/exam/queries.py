@@ -17,7 +17,7 @@ from ris.patient.mrn import MRN
 from ris.patient.name import Named
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.queries import Span
-from ris.scheduling.status import OCCUPYING, StepStatus
+from ris.scheduling.status import OCCUPYING, OVER, StepStatus
 from ris.staff.model import User
 
 
@@ -93,11 +93,16 @@ def site_of(session: Session, procedure_id: int) -> int | None:
 
 
 def current_step_id(session: Session, procedure_id: int) -> int | None:
-    """The key of the newest appointment that was not cancelled, also when the patient missed it; None without one."""
+    """The key of the appointment that counts now: of several steps the first that is to be done, else the newest not cancelled.
+
+    Also one that the patient missed; None without any.
+    """
+    step = ScheduledProcedureStep
+    is_past = step.status.in_((*OVER, StepStatus.missed))
     return session.scalar(
-        sa.select(ScheduledProcedureStep.id)
-        .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status != StepStatus.cancelled)
-        .order_by(ScheduledProcedureStep.id.desc())
+        sa.select(step.id)
+        .where(step.procedure_id == procedure_id, step.status != StepStatus.cancelled)
+        .order_by(is_past, sa.case((is_past, 0), else_=step.number), step.id.desc())
         .limit(1)
     )
 

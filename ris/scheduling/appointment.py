@@ -1,18 +1,19 @@
-"""What the page of one appointment shows, and which rooms an exam could be in."""
+"""What the page of one appointment shows, which rooms an exam could be in, and what somebody holds."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.catalog.model import Procedure, Room, RoomProcedure, Site
+from ris.catalog.model import Procedure, Room, RoomProcedure, Site, StepPlan
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
 from ris.patient.name import Named
-from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.model import ScheduledProcedureStep, SlotHold
 from ris.scheduling.status import STEP, StepStatus
 
 
@@ -78,11 +79,11 @@ def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
     return AppointmentDetail(*tuple(row)) if row else None
 
 
-def rooms_for(session: Session, procedure_id: int) -> list[RoomChoice]:
-    """The rooms of an exam's site in which it can be done. `procedure_id` is the requested procedure."""
+def rooms_for(session: Session, procedure_id: int, step: int = 1) -> list[RoomChoice]:
+    """The rooms of an exam's site in which a step of it can be done. `procedure_id` is the requested procedure."""
     rows = session.execute(
         sa.select(Room.id, Room.name, RoomProcedure.minutes)
-        .join(RoomProcedure, RoomProcedure.room_id == Room.id)
+        .join(RoomProcedure, sa.and_(RoomProcedure.room_id == Room.id, RoomProcedure.step == step))
         .join(RequestedProcedure, RequestedProcedure.procedure_id == RoomProcedure.procedure_id)
         .where(RequestedProcedure.id == procedure_id, Room.site_id == RequestedProcedure.site_id, Room.active)
         .order_by(Room.code)
@@ -97,3 +98,59 @@ def site_names(session: Session, site_ids: frozenset[int]) -> list[tuple[int, st
 
 def zone_of(session: Session, site_id: int) -> str:
     return session.scalars(sa.select(Site.zone).where(Site.id == site_id)).one()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlace:
+    """One place of a hold, with what the patient has to know."""
+
+    held_until: datetime
+    procedure_id: int
+    accession_number: str
+    exam_name: str
+    preparation: str
+    step: int
+    step_name: str
+    site_id: int
+    zone: str
+    room_name: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+def rooms_of(session: Session, site_id: int) -> list[tuple[int, str]]:
+    rows = session.execute(sa.select(Room.id, Room.name).where(Room.site_id == site_id, Room.active).order_by(Room.modality, Room.code))
+    return [(room_id, name) for room_id, name in rows]
+
+
+def held_places(session: Session, hold_id: int, user_id: int) -> list[HeldPlace]:
+    """What a person holds, by time; empty for another person's hold, and for one that was booked or let go."""
+    held = session.get(SlotHold, hold_id)
+    if held is None or held.user_id != user_id:
+        return []
+    rows = session.execute(
+        sa.select(RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.id, Procedure.name, Procedure.preparation)
+        .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .where(RequestedProcedure.id.in_({place["procedure_id"] for place in held.places}))
+    )
+    exams = {row[0]: row for row in rows}
+    codes = {row[2] for row in exams.values()}
+    minutes = {
+        (row.room_id, row.procedure_id, row.step): row.minutes
+        for row in session.scalars(sa.select(RoomProcedure).where(RoomProcedure.procedure_id.in_(codes)))
+    }
+    plans = session.scalars(sa.select(StepPlan).where(StepPlan.procedure_id.in_(codes)))
+    names = {(plan.procedure_id, plan.step): plan.name for plan in plans}
+    rooms = dict(rooms_of(session, held.site_id))
+    zone = zone_of(session, held.site_id)
+
+    def place(said: dict[str, Any]) -> HeldPlace:
+        _, accession, code, name, preparation = exams[said["procedure_id"]]
+        starts_at = datetime.fromisoformat(said["starts_at"])
+        length = timedelta(minutes=said["minutes"] or minutes[said["room_id"], code, said["step"]])
+        return HeldPlace(
+            held.held_until, said["procedure_id"], accession, name, preparation, said["step"], names.get((code, said["step"]), ""),
+            held.site_id, zone, rooms[said["room_id"]], starts_at, starts_at + length,
+        )  # fmt: skip
+
+    return sorted((place(said) for said in held.places), key=lambda p: p.starts_at)

@@ -1,6 +1,7 @@
 """Tables of appointments and of what they occupy; the database itself refuses two in one place at one time."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,8 +25,19 @@ class ScheduledProcedureStep(Versioned, Base):
     procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), index=True)
     site_id: Mapped[int] = mapped_column(references("site.id"))
     room_id: Mapped[int] = mapped_column(references("room.id"))
+    number: Mapped[int] = mapped_column(sa.Integer, default=1)
+    """Which of the steps of the procedure's plan it is."""
+    name: Mapped[str] = mapped_column(default="")
+    """What the plan calls it; empty for the only step of a procedure."""
+    booking_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
+    """One number for all that was booked in one action."""
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    staff_sex: Mapped[str] = mapped_column(default="")
+    """F or M (table 0001) where the patient asked who is in the room."""
+    with_anaesthesia: Mapped[bool] = mapped_column(default=False)
+    overbook_reason: Mapped[str] = mapped_column(default="")
+    """Why it stands where something else stands already; empty for all others."""
     status: Mapped[StepStatus]
     booked_by: Mapped[str]
     booked_at: Mapped[datetime]
@@ -34,24 +46,56 @@ class ScheduledProcedureStep(Versioned, Base):
 
 
 class Occupancy(Base):
-    """That a room or a patient is taken for a span, half open: [starts_at, ends_at).
+    """That a room, a machine, a person or a patient is taken for a span, half open: [starts_at, ends_at).
 
     One exclusion constraint (SQLite: triggers) over resource, lane and span forbids overlap, without exceptions. Lane 0 is normal;
-    what must overlap takes the next lane.
+    what must overlap takes the next lane. It belongs to an appointment, or for some minutes to whoever has a form open.
     """
 
     __tablename__ = "occupancy"
     __table_args__ = (
         sa.CheckConstraint("starts_at < ends_at", "starts_before_ends"),
+        sa.CheckConstraint("(step_id IS NULL) <> (hold_id IS NULL)", "booked_or_held"),
         sa.Index("ix_occupancy_resource_lane_starts_at", "resource", "lane", "starts_at"),
     )
 
     id: Mapped[Key]
     resource: Mapped[str]
-    """room:<id> or patient:<id>."""
+    """room:<id>, equipment:<id>, person:<id> or patient:<id>."""
     lane: Mapped[int] = mapped_column(sa.Integer, default=0)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    step_id: Mapped[int] = mapped_column(references("scheduled_procedure_step.id"), index=True)
+    step_id: Mapped[int | None] = mapped_column(references("scheduled_procedure_step.id"), index=True)
+    hold_id: Mapped[int | None] = mapped_column(references("slot_hold.id"), index=True)
     patient_id: Mapped[int | None] = mapped_column(references("patient.id"), index=True)
     """Set on a patient's own row, so that a merge finds it."""
+
+
+class SlotHold(Base):
+    """That somebody has a form open: its places are theirs until a moment, and anybody's after it."""
+
+    __tablename__ = "slot_hold"
+
+    id: Mapped[Key]
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    user_id: Mapped[int] = mapped_column(sa.BigInteger)
+    user_name: Mapped[str]
+    held_until: Mapped[datetime]
+    places: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    """What is to be booked: the fields of `ris.scheduling.places.Place` each."""
+    staff_sex: Mapped[str] = mapped_column(default="")
+    with_anaesthesia: Mapped[bool] = mapped_column(default=False)
+
+
+class BookingPolicy(Versioned, Base):
+    """How a site books; the columns are those of `ris.scheduling.facts.Policy`, whose defaults hold for a site without a row."""
+
+    __tablename__ = "booking_policy"
+
+    site_id: Mapped[int] = mapped_column(references("site.id"), primary_key=True)
+    room_change_minutes: Mapped[int] = mapped_column(sa.Integer)
+    site_change_minutes: Mapped[int] = mapped_column(sa.Integer)
+    combine_within_minutes: Mapped[int] = mapped_column(sa.Integer)
+    hides_useless_gaps: Mapped[bool]
+    hold_seconds: Mapped[int] = mapped_column(sa.Integer)
+    overbooked_at_once: Mapped[int] = mapped_column(sa.Integer)

@@ -1,4 +1,4 @@
-"""What the schedule shows: a day's rooms and appointments, what waits for an appointment, where there is room."""
+"""What the schedule shows: a day's rooms and appointments, what waits for an appointment, what is held."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,14 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.base.clock import local
-from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, RoomProcedure, Site
+from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.queries import PROCEDURE_NAME
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
 from ris.patient.model import Patient
 from ris.patient.name import Named
-from ris.scheduling.model import Occupancy, ScheduledProcedureStep
+from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.status import OCCUPYING, StepStatus
-
-GRID_MINUTES = 5
-"""Appointments are offered on this grid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +89,14 @@ class UnscheduledRow(Named):
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class HeldRow:
+    """That somebody has a form open for a place."""
+
+    hold_id: int
     room_id: int
-    room_name: str
-    starts_at: datetime
-    ends_at: datetime
+    span: Span
+    user_name: str
+    held_until: datetime
 
 
 def day(session: Session, site_id: int, on: date) -> DaySchedule:
@@ -140,6 +139,22 @@ def appointments(session: Session, site_id: int, span: Span) -> tuple[Appointmen
     return tuple(AppointmentRow(*tuple(row)) for row in rows)
 
 
+def holds(session: Session, site_id: int, span: Span, now: datetime) -> list[HeldRow]:
+    """The rooms that are held at a moment, for a span."""
+    rows = session.execute(
+        sa.select(SlotHold.id, Occupancy.resource, Occupancy.starts_at, Occupancy.ends_at, SlotHold.user_name, SlotHold.held_until)
+        .join(Occupancy, Occupancy.hold_id == SlotHold.id)
+        .where(
+            SlotHold.site_id == site_id, SlotHold.held_until > now, Occupancy.resource.startswith("room:"),
+            Occupancy.starts_at >= span.starts_at, Occupancy.starts_at < span.ends_at,
+        )
+        .order_by(Occupancy.starts_at, Occupancy.id)
+    )  # fmt: skip
+    return [
+        HeldRow(hold, int(room.removeprefix("room:")), Span(starts, ends), name, until) for hold, room, starts, ends, name, until in rows
+    ]
+
+
 def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -> list[UnscheduledRow]:
     """Exams without an appointment: urgent ones first, then by the time wished for, then by age."""
     rank = sa.case(PRIORITY_RANK, value=Order.priority)
@@ -179,52 +194,11 @@ def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> di
 def _closures(session: Session, site: Site, span: Span) -> Sequence[Closure]:
     return session.scalars(
         sa.select(Closure)
-        .where(Closure.site_id == site.id, Closure.starts_at < span.ends_at, Closure.ends_at > span.starts_at)
+        .where(
+            Closure.site_id == site.id, Closure.resource_id.is_(None), Closure.starts_at < span.ends_at, Closure.ends_at > span.starts_at
+        )
         .order_by(Closure.starts_at, Closure.id)
     ).all()
-
-
-def free_slots(session: Session, *, procedure_id: int, after: datetime, days: int = 14, limit: int = 10) -> list[Slot]:
-    """The earliest starts, one a room and gap, at which an exam fits: capable room, open, room and patient free.
-
-    `procedure_id` is the requested procedure; the search covers `days` dates of its site from `after` on.
-    """
-    exam = session.get_one(RequestedProcedure, procedure_id)
-    site = session.get_one(Site, exam.site_id)
-    capable = dict(
-        session.execute(
-            sa.select(RoomProcedure.room_id, RoomProcedure.minutes).where(RoomProcedure.procedure_id == exam.procedure_id)
-        ).all()
-    )  # fmt: skip
-    rooms = session.scalars(
-        sa.select(Room).where(Room.site_id == site.id, Room.active, Room.id.in_(list(capable))).order_by(Room.code)
-    ).all()
-    first = local(after, site.zone).date()
-    until = day_span(first + timedelta(days=days), site.zone).starts_at
-    taken = _taken(session, [f"room:{r.id}" for r in rooms] + [f"patient:{exam.order.patient_id}"], after, until)
-    patient = taken.get(f"patient:{exam.order.patient_id}", [])
-    found: list[Slot] = []
-    for offset in range(days):
-        spans = opening(session, site, rooms, first + timedelta(days=offset))
-        for room in rooms:
-            busy = sorted(taken.get(f"room:{room.id}", []) + patient, key=lambda s: s.starts_at)
-            length = timedelta(minutes=capable[room.id])
-            found.extend(Slot(room.id, room.name, start, start + length) for start in _starts(spans[room.id], busy, length, after))
-        if len(found) >= limit:
-            break
-    return sorted(found, key=lambda s: (s.starts_at, s.room_name))[:limit]
-
-
-def _taken(session: Session, resources: list[str], after: datetime, until: datetime) -> dict[str, list[Span]]:
-    taken: dict[str, list[Span]] = {}
-    rows = session.execute(
-        sa.select(Occupancy.resource, Occupancy.starts_at, Occupancy.ends_at)
-        .where(Occupancy.resource.in_(resources), Occupancy.lane == 0, Occupancy.ends_at > after, Occupancy.starts_at < until)
-        .order_by(Occupancy.starts_at)
-    )
-    for resource, starts_at, ends_at in rows:
-        taken.setdefault(resource, []).append(Span(starts_at, ends_at))
-    return taken
 
 
 def _without(span: Span, out: Collection[Span]) -> list[Span]:
@@ -242,17 +216,3 @@ def _cut(piece: Span, hole: Span) -> Iterator[Span]:
         yield Span(piece.starts_at, hole.starts_at)
     if hole.ends_at < piece.ends_at:
         yield Span(hole.ends_at, piece.ends_at)
-
-
-def _starts(spans: tuple[Span, ...], busy: list[Span], length: timedelta, after: datetime) -> Iterator[datetime]:
-    """The first start in each gap that is long enough."""
-    for span in spans:
-        for gap in _without(span, busy):
-            start = _on_grid(max(gap.starts_at, after))
-            if start + length <= gap.ends_at:
-                yield start
-
-
-def _on_grid(moment: datetime) -> datetime:
-    over = timedelta(minutes=moment.minute % GRID_MINUTES, seconds=moment.second, microseconds=moment.microsecond)
-    return moment - over + timedelta(minutes=GRID_MINUTES) if over else moment

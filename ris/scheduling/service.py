@@ -1,51 +1,87 @@
 """What can be done with appointments: book, move, cancel, note that nobody came; the database has the last word on who is first."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from ris.base.clock import local
-from ris.base.errors import Conflict, Invalid, NotAllowedNow, NotFound, Stale
+from ris.base.errors import Invalid, NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
 from ris.base.machine import Requirement
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
-from ris.catalog.model import Closure, Room, RoomProcedure, Site
 from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
-from ris.scheduling import queries
-from ris.scheduling.model import Occupancy, ScheduledProcedureStep
+from ris.scheduling import booking
+from ris.scheduling.booking import Judged
+from ris.scheduling.facts import NO_WISHES, Placed, Wishes
+from ris.scheduling.gather import Own
+from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
+from ris.scheduling.places import Place, free, free_lane, take_turn
 from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules
-from ris.scheduling.status import GIVEN_UP, STEP, StepStatus
+from ris.scheduling.rules.finding import AgainstRules, Finding
+from ris.scheduling.spans import moment
+from ris.scheduling.status import GIVEN_UP, OVER, STEP, StepStatus
 from ris.task import service as task
 
 
 @service
 def book(
-    uow: UnitOfWork, *, procedure_id: int, room_id: int, starts_at: datetime, minutes: int | None = None, answers: Answers = NO_ANSWERS
+    uow: UnitOfWork,
+    *,
+    procedure_id: int,
+    room_id: int,
+    starts_at: datetime,
+    minutes: int | None = None,
+    answers: Answers = NO_ANSWERS,
+    overbook_reason: str = "",
 ) -> ScheduledProcedureStep:
     """An appointment in a room from an aware moment on; without `minutes` it takes what the procedure takes in that room.
 
-    Raises Conflict (naming who has the slot), Invalid (room cannot do it, closed), NotAllowedNow (also for an exam that has one),
-    AgainstRules with what rules say and `answers` do not answer, Forbidden for who may not override a rule that blocks.
+    What a procedure of several steps needs after its first is booked with it, as early as it can be. Returns the first.
+    Raises as `book_all`.
     """
     procedure = orders.get_procedure(uow, procedure_id)
-    _refuse_a_second(uow, procedure)
-    orders.move(uow, procedure, "schedule")
-    ends_at = starts_at + _length(uow, procedure, room_id, minutes)
-    _check_room(uow, procedure, room_id, starts_at, ends_at)
-    step = ScheduledProcedureStep(
-        id=new_id(), procedure_id=procedure.id, site_id=procedure.site_id, room_id=room_id, starts_at=starts_at, ends_at=ends_at,
-        status=StepStatus.booked, booked_by=uow.actor.name, booked_at=uow.now,
-    )  # fmt: skip
-    uow.add(step)
-    _take_turn(uow, step, *_wanted(step, procedure))
-    _occupy(uow, step, procedure)
-    hold_to_rules(uow, procedure, step, answers)
-    uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **_when(step)))
-    return step
+    places = booking.whole_plan(uow, procedure, Place(procedure_id, room_id, starts_at, minutes=minutes), NO_WISHES)
+    return book_all(uow, places=places, answers=answers, overbook_reason=overbook_reason)[0]
+
+
+@service
+def book_all(
+    uow: UnitOfWork,
+    *,
+    places: Sequence[Place],
+    wishes: Wishes = NO_WISHES,
+    hold_id: int | None = None,
+    answers: Answers = NO_ANSWERS,
+    overbook_reason: str = "",
+) -> list[ScheduledProcedureStep]:
+    """All steps of exams of one patient at once, or none; with a reason also where something stands already.
+
+    Raises Occupied (naming who has the slot), Invalid (room cannot do it, closed, a step left out), NotAllowedNow (also for an exam
+    that has an appointment), AgainstRules with what rules say and `answers` do not answer, Forbidden for who may not override a rule
+    that blocks.
+    """
+    procedures = booking.procedures_of(uow, places, orders.get_procedure)
+    for procedure in procedures.values():
+        refuse_a_second(uow, procedure)
+        orders.move(uow, procedure, "schedule")
+    judged = booking.judge(uow, procedures, places, wishes, Own(hold_id=hold_id), overbooks=bool(overbook_reason))
+    _refuse_a_part(judged)
+    if hold_id is not None:
+        free(uow, Occupancy.hold_id == hold_id)
+        uow.session.execute(sa.delete(SlotHold).where(SlotHold.id == hold_id))
+    booking_id = new_id()
+    steps = []
+    for place, placed in zip(places, judged.placed, strict=True):
+        step = _new_step(uow, procedures[place.procedure_id], judged, placed, wishes, booking_id)
+        booking.occupy(uow, step, judged, placed, procedures[place.procedure_id], overbook_reason)
+        steps.append(step)
+    _hold_to_rules(uow, procedures, steps, answers)
+    for step in steps:
+        procedure = procedures[step.procedure_id]
+        uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **_when(step)))
+    return steps
 
 
 @service
@@ -58,36 +94,39 @@ def move(
     minutes: int | None = None,
     row_version: int | None = None,
     answers: Answers = NO_ANSWERS,
+    overbook_reason: str = "",
 ) -> ScheduledProcedureStep:
-    """The same appointment in another room or at another time. Raises as `book`, and Stale when it was changed meanwhile."""
+    """The same appointment in another room or at another time. Raises as `book_all`, and Stale when it was changed meanwhile."""
     step, procedure = get_with_procedure(uow, step_id)
     if row_version is not None and step.row_version != row_version:
         raise Stale("this appointment was changed by somebody else: look at it again")
-    STEP.go("move", step.status)
-    length = _length(uow, procedure, room_id, minutes) if minutes or room_id != step.room_id else step.ends_at - step.starts_at
-    _check_room(uow, procedure, room_id, starts_at, starts_at + length)
-    before = _when(step)
-    uow.touch()
-    step.room_id, step.starts_at, step.ends_at = room_id, starts_at, starts_at + length
-    _take_turn(uow, step, *_wanted(step, procedure))
-    _free(uow, step)
-    _occupy(uow, step, procedure)
-    hold_to_rules(uow, procedure, step, answers)
-    uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=before))
-    return step
+    length = minutes if minutes or room_id != step.room_id else int((step.ends_at - step.starts_at).total_seconds()) // 60
+    place = Place(procedure.id, room_id, starts_at, step.number, length)
+    return _move_steps(uow, procedure, [(step, place)], answers, overbook_reason)[0]
+
+
+@service
+def move_all(uow: UnitOfWork, *, procedure_id: int, places: Sequence[Place], answers: Answers = NO_ANSWERS) -> list[ScheduledProcedureStep]:
+    """All appointments of an exam to other places at once. Raises as `book_all`."""
+    procedure = orders.get_procedure(uow, procedure_id)
+    by_number = {step.number: step for step in live_steps(uow, procedure_id) if step.status in STEP.by_name["move"].sources}
+    if set(by_number) != {place.step for place in places}:
+        raise Stale("the appointments of this exam were changed by somebody else: look at them again")
+    return _move_steps(uow, procedure, [(by_number[place.step], place) for place in places], answers)
 
 
 @service
 def cancel(uow: UnitOfWork, *, step_id: int, reason: str) -> ScheduledProcedureStep:
-    """Takes the appointment away; the exam waits for another one. Raises Invalid without a reason."""
+    """Takes the appointment away, and those of the exam's other steps; the exam waits for another one. Raises Invalid without a reason."""
     if not reason.strip():
         raise Invalid("a cancellation needs a reason", error_code="101")
     step, procedure = get_with_procedure(uow, step_id)
     if step.status is not StepStatus.booked:
         raise NotAllowedNow(f"the appointment is {step.status}: undo the arrival first, or discontinue the exam")
-    _end(uow, step, reason)
     orders.move(uow, procedure, "unschedule")
-    uow.emit(orders.procedure_event("scheduling.cancelled", procedure, Ref("step", step.id), **_when(step), reason=reason))
+    for each in _with_its_other_steps(uow, step, StepStatus.booked):
+        _end(uow, each, reason)
+        uow.emit(orders.procedure_event("scheduling.cancelled", procedure, Ref("step", each.id), **_when(each), reason=reason))
     return step
 
 
@@ -98,12 +137,15 @@ def no_show(uow: UnitOfWork, *, step_id: int, reason: str = "") -> ScheduledProc
     Raises NotAllowedNow before the appointment's time, and for one whose patient has arrived.
     """
     step, procedure = get_with_procedure(uow, step_id)
-    advance(uow, step, "no_show", lambda _: step.starts_at <= uow.now)
-    step.cancel_reason = reason.strip()
-    _take_turn(uow, step)
-    _free(uow, step)
+    if reasons := STEP.why_not("no_show", step.status, lambda _: step.starts_at <= uow.now):
+        raise NotAllowedNow(f"cannot no show the appointment: {'; '.join(reasons)}", missing=reasons)
     orders.move(uow, procedure, "unschedule")
-    uow.emit(orders.procedure_event("scheduling.missed", procedure, Ref("step", step.id), **_when(step), reason=step.cancel_reason))
+    for each in _with_its_other_steps(uow, step, StepStatus.booked):
+        advance(uow, each, "no_show")
+        each.cancel_reason = reason.strip()
+        take_turn(uow, [each.id], ())
+        free(uow, Occupancy.step_id == each.id)
+        uow.emit(orders.procedure_event("scheduling.missed", procedure, Ref("step", each.id), **_when(each), reason=each.cancel_reason))
     return step
 
 
@@ -114,13 +156,15 @@ def undo_no_show(uow: UnitOfWork, *, step_id: int) -> ScheduledProcedureStep:
     Raises Conflict when room or patient are taken meanwhile, NotAllowedNow when the exam has another appointment or is cancelled.
     """
     step, procedure = get_with_procedure(uow, step_id)
-    _refuse_a_second(uow, procedure)
-    advance(uow, step, "undo_no_show")
+    refuse_a_second(uow, procedure)
+    STEP.go("undo_no_show", step.status)
     orders.move(uow, procedure, "schedule")
-    step.cancel_reason = ""
-    _take_turn(uow, step, *_wanted(step, procedure))
-    _occupy(uow, step, procedure)
-    uow.emit(orders.procedure_event("scheduling.miss_undone", procedure, Ref("step", step.id), **_when(step)))
+    steps = _with_its_other_steps(uow, step, StepStatus.missed)
+    booking.occupy_again(uow, steps, procedure)
+    for each in steps:
+        advance(uow, each, "undo_no_show")
+        each.cancel_reason = ""
+        uow.emit(orders.procedure_event("scheduling.miss_undone", procedure, Ref("step", each.id), **_when(each)))
     return step
 
 
@@ -132,13 +176,31 @@ def advance(uow: UnitOfWork, step: ScheduledProcedureStep, name: str, holds: Cal
 
 
 def current_step(uow: UnitOfWork, procedure_id: int) -> ScheduledProcedureStep | None:
-    """The appointment of an exam that counts now."""
-    return uow.session.scalars(
-        sa.select(ScheduledProcedureStep)
-        .where(ScheduledProcedureStep.procedure_id == procedure_id, ScheduledProcedureStep.status.not_in(GIVEN_UP))
-        .order_by(ScheduledProcedureStep.id.desc())
-        .limit(1)
-    ).one_or_none()
+    """The appointment of an exam that counts now: of several steps the first that is not over."""
+    steps = live_steps(uow, procedure_id)
+    return next((step for step in steps if step.status not in OVER), steps[-1] if steps else None)
+
+
+def live_steps(uow: UnitOfWork, procedure_id: int) -> list[ScheduledProcedureStep]:
+    """The appointments of an exam that were neither cancelled nor missed, in the order of its plan."""
+    step = ScheduledProcedureStep
+    return list(
+        uow.session.scalars(
+            sa.select(step).where(step.procedure_id == procedure_id, step.status.not_in(GIVEN_UP)).order_by(step.number, step.id)
+        )
+    )
+
+
+def check_turn(uow: UnitOfWork, step: ScheduledProcedureStep) -> None:
+    """Raises NotAllowedNow while a step of the exam's plan before this one is not over."""
+    before = next((s for s in live_steps(uow, step.procedure_id) if s.number < step.number and s.status not in OVER), None)
+    if before is not None:
+        raise NotAllowedNow(f"the {before.name} comes first")
+
+
+def has_step_to_come(uow: UnitOfWork, procedure_id: int) -> bool:
+    """Whether a step of the exam is planned and has not begun."""
+    return any(step.status in STEP.by_name["cancel"].sources for step in live_steps(uow, procedure_id))
 
 
 def get_with_procedure(uow: UnitOfWork, step_id: int) -> tuple[ScheduledProcedureStep, RequestedProcedure]:
@@ -155,10 +217,10 @@ def get_with_procedure(uow: UnitOfWork, step_id: int) -> tuple[ScheduledProcedur
 
 
 def free_cancelled(uow: UnitOfWork, event: Event) -> None:
-    """The exam was cancelled: its appointment goes with it."""
-    step = current_step(uow, event.about.id)
-    if step and step.status in STEP.by_name["cancel"].sources:
-        _end(uow, step, event.facts["reason"])
+    """The exam was cancelled or broken off: those of its appointments that are still to come go with it."""
+    for step in live_steps(uow, event.about.id):
+        if step.status in STEP.by_name["cancel"].sources:
+            _end(uow, step, event.facts["reason"])
 
 
 def rows_of_patient(uow: UnitOfWork, patient_id: int) -> list[int]:
@@ -195,127 +257,103 @@ def _give(uow: UnitOfWork, occupancy_ids: list[int], patient_id: int) -> None:
     uow.lock(f"patient:{patient_id}", *(row.resource for row in rows))
     for row in rows:
         uow.touch()
-        lane = _free_lane(uow, f"patient:{patient_id}", row.starts_at, row.ends_at)
+        lane = free_lane(uow, f"patient:{patient_id}", row.starts_at, row.ends_at)
         row.patient_id, row.resource, row.lane = patient_id, f"patient:{patient_id}", lane
         uow.session.flush()
-        if lane:
+        if lane and row.step_id is not None:
             task.open(uow, "double_booked_after_merge", Ref("step", row.step_id), "the merge brought two appointments to one time")
-
-
-def _free_lane(uow: UnitOfWork, resource: str, starts_at: datetime, ends_at: datetime) -> int:
-    used = set(
-        uow.session.scalars(
-            sa.select(Occupancy.lane).where(Occupancy.resource == resource, Occupancy.starts_at < ends_at, Occupancy.ends_at > starts_at)
-        )
-    )
-    return next(lane for lane in range(len(used) + 1) if lane not in used)
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_a_second(uow: UnitOfWork, procedure: RequestedProcedure) -> None:
+def refuse_a_second(uow: UnitOfWork, procedure: RequestedProcedure) -> None:
     """Two desks that book one waiting exam at two times would else both succeed."""
     known = current_step(uow, procedure.id)
     if known is not None and known.status in STEP.by_name["cancel"].sources:
         raise NotAllowedNow(f"exam {procedure.accession_number} has an appointment already, booked by {known.booked_by}: move that one")
 
 
-def _length(uow: UnitOfWork, procedure: RequestedProcedure, room_id: int, minutes: int | None) -> timedelta:
-    known = uow.session.scalar(
-        sa.select(RoomProcedure.minutes).where(RoomProcedure.room_id == room_id, RoomProcedure.procedure_id == procedure.procedure_id)
-    )
-    if known is None:
-        raise Invalid("this exam cannot be done in this room")
-    if minutes is not None and not 1 <= minutes <= 24 * 60:
-        raise Invalid("an appointment takes between one minute and a day")
-    return timedelta(minutes=minutes or known)
+def _refuse_a_part(judged: Judged) -> None:
+    for number, exam in enumerate(judged.facts.exams):
+        missing = {step.number for step in exam.steps} - {placed.number for placed in judged.placed if placed.exam == number}
+        if missing:
+            names = ", ".join(exam.steps[step - 1].name for step in sorted(missing))
+            raise Invalid(f"all steps of an exam are booked together: the {names} has no place")
 
 
-def _check_room(uow: UnitOfWork, procedure: RequestedProcedure, room_id: int, starts_at: datetime, ends_at: datetime) -> None:
-    """Open, of the same site, and not closed for a reason."""
-    room = uow.session.get_one(Room, room_id)
-    if room.site_id != procedure.site_id or not room.active:
-        raise Invalid("this room belongs to another site, or is out of use")
-    site = uow.session.get_one(Site, room.site_id)
-    spans = queries.opening(uow.session, site, [room], local(starts_at, site.zone).date())[room.id]
-    if any(s.starts_at <= starts_at and ends_at <= s.ends_at for s in spans):
-        return
-    closure = uow.session.scalars(
-        sa.select(Closure).where(
-            Closure.site_id == site.id, Closure.starts_at < ends_at, Closure.ends_at > starts_at,
-            sa.or_(Closure.room_id == room_id, Closure.room_id.is_(None)),
+def _hold_to_rules(
+    uow: UnitOfWork, procedures: Mapping[int, RequestedProcedure], steps: Sequence[ScheduledProcedureStep], answers: Answers
+) -> None:
+    """Each exam with the first of its steps. Raises AgainstRules with what is open of all exams."""
+    firsts = {step.procedure_id: step for step in sorted(steps, key=lambda step: -step.number)}
+    open_findings: list[Finding] = []
+    for procedure_id, step in firsts.items():
+        try:
+            hold_to_rules(uow, procedures[procedure_id], step, answers)
+        except AgainstRules as error:
+            open_findings += error.findings
+    if open_findings:
+        raise AgainstRules(tuple(open_findings))
+
+
+def _new_step(
+    uow: UnitOfWork, procedure: RequestedProcedure, judged: Judged, placed: Placed, wishes: Wishes, booking_id: int
+) -> ScheduledProcedureStep:
+    return uow.add(
+        ScheduledProcedureStep(
+            id=new_id(), procedure_id=procedure.id, site_id=procedure.site_id, room_id=placed.room_id, number=placed.number,
+            name=judged.facts.exams[placed.exam].steps[placed.number - 1].name, booking_id=booking_id,
+            starts_at=moment(placed.span[0]), ends_at=moment(placed.span[1]), staff_sex=wishes.staff_sex,
+            with_anaesthesia=wishes.with_anaesthesia, status=StepStatus.booked, booked_by=uow.actor.name, booked_at=uow.now,
         )
-    ).first()  # fmt: skip
-    raise Invalid(f"{room.name} is closed then: {closure.reason}" if closure else f"{room.name} is not open then")
+    )  # fmt: skip
 
 
-def _wanted(step: ScheduledProcedureStep, procedure: RequestedProcedure) -> dict[str, int | None]:
-    """The resources of an appointment: its room, and its patient with the patient's key."""
-    return {f"room:{step.room_id}": None, f"patient:{procedure.order.patient_id}": procedure.order.patient_id}
+def _move_steps(
+    uow: UnitOfWork,
+    procedure: RequestedProcedure,
+    moves: Sequence[tuple[ScheduledProcedureStep, Place]],
+    answers: Answers,
+    overbook_reason: str = "",
+) -> list[ScheduledProcedureStep]:
+    steps = [step for step, _ in moves]
+    for step in steps:
+        STEP.go("move", step.status)
+    beside = [step for step in live_steps(uow, procedure.id) if step not in steps]
+    own = Own(tuple(step.id for step in steps))
+    judged = booking.judge(
+        uow, {procedure.id: procedure}, [place for _, place in moves], booking.wishes_of(steps[0]), own,
+        overbooks=bool(overbook_reason), beside=beside,
+    )  # fmt: skip
+    before = [_when(step) for step in steps]
+    free(uow, Occupancy.step_id.in_(own.step_ids))
+    for step, placed in zip(steps, judged.placed, strict=True):
+        uow.touch()
+        step.room_id, step.starts_at, step.ends_at = placed.room_id, moment(placed.span[0]), moment(placed.span[1])
+        booking.occupy(uow, step, judged, placed, procedure, overbook_reason)
+    _hold_to_rules(uow, {procedure.id: procedure}, steps, answers)
+    for step, was in zip(steps, before, strict=True):
+        uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=was))
+    return steps
 
 
-def _take_turn(uow: UnitOfWork, step: ScheduledProcedureStep, *resources: str) -> None:
-    """Waits for all who work on what the appointment has and on what it is to have; all at once, so that none waits in a circle."""
-    uow.lock(*uow.session.scalars(sa.select(Occupancy.resource).where(Occupancy.step_id == step.id)), *resources)
-
-
-def _occupy(uow: UnitOfWork, step: ScheduledProcedureStep, procedure: RequestedProcedure) -> None:
-    """Takes room and patient for the span. The constraint decides, not a look before: only one of two at once gets it."""
-    taken = _wanted(step, procedure)
-    try:
-        with uow.session.begin_nested():
-            uow.session.add_all(
-                Occupancy(
-                    id=new_id(),
-                    resource=resource,
-                    lane=0,
-                    starts_at=step.starts_at,
-                    ends_at=step.ends_at,
-                    step_id=step.id,
-                    patient_id=patient,
-                )
-                for resource, patient in taken.items()
-            )
-            uow.session.flush()
-    except (IntegrityError, DBAPIError) as error:
-        if not _is_overlap(error):
-            raise
-        raise Conflict(_who_has_it(uow, list(taken), step)) from error
-
-
-def _is_overlap(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == "23P01" or "occupancy overlaps" in str(error.orig)
-
-
-def _who_has_it(uow: UnitOfWork, resources: list[str], wanted: ScheduledProcedureStep) -> str:
-    row = uow.session.execute(
-        sa.select(Occupancy.resource, ScheduledProcedureStep, RequestedProcedure.accession_number)
-        .join(ScheduledProcedureStep, ScheduledProcedureStep.id == Occupancy.step_id)
-        .join(RequestedProcedure, RequestedProcedure.id == ScheduledProcedureStep.procedure_id)
-        .where(
-            Occupancy.resource.in_(resources), Occupancy.lane == 0, Occupancy.starts_at < wanted.ends_at,
-            Occupancy.ends_at > wanted.starts_at, Occupancy.step_id != wanted.id,
+def _with_its_other_steps(uow: UnitOfWork, step: ScheduledProcedureStep, status: StepStatus) -> list[ScheduledProcedureStep]:
+    """The appointments of its exam that were booked with it and are in a state; itself among them."""
+    of = ScheduledProcedureStep
+    with_it = of.booking_id == step.booking_id if step.booking_id else of.id == step.id
+    return list(
+        uow.session.scalars(
+            sa.select(of).where(of.procedure_id == step.procedure_id, with_it, of.status == status).order_by(of.number)
         )
-    ).first()  # fmt: skip
-    if row is None:
-        return "the slot was taken a moment ago and is free again: try once more"
-    resource, other, accession = row
-    zone = uow.session.get_one(Site, other.site_id).zone
-    what = "the room is taken" if resource.startswith("room:") else "the patient has another appointment"
-    span = f"{local(other.starts_at, zone):%H:%M} to {local(other.ends_at, zone):%H:%M}"
-    return f"{what} from {span} by exam {accession}, booked by {other.booked_by}"
-
-
-def _free(uow: UnitOfWork, step: ScheduledProcedureStep) -> None:
-    uow.session.execute(sa.delete(Occupancy).where(Occupancy.step_id == step.id))
+    )  # fmt: skip
 
 
 def _end(uow: UnitOfWork, step: ScheduledProcedureStep, reason: str) -> None:
     advance(uow, step, "cancel")
     step.cancel_reason = reason
-    _take_turn(uow, step)
-    _free(uow, step)
+    take_turn(uow, [step.id], ())
+    free(uow, Occupancy.step_id == step.id)
 
 
 def _when(step: ScheduledProcedureStep) -> dict[str, object]:

@@ -22,6 +22,7 @@ S = StepStatus
 OCCUPYING = (S.booked, S.arrived, S.started, S.finished, S.discontinued)
 GIVEN_UP = (S.cancelled, S.missed)
 """The exam waits for another appointment, or for none."""
+OVER = (S.finished, S.discontinued)
 
 DUE = Requirement("due", "its time has not come yet")
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from ris.processes.database import upgrade
 from ris.settings import Data, Database, Reports, Settings
-from tests.bench import pages, search, sender
+from tests.bench import pages, search, sender, slots
 from tests.bench.load import LoadResult, drive, make_order
 from tests.factories.hospital import build_hospital
 from tests.postgres import PostgresServer
@@ -76,6 +76,7 @@ PARTS: dict[str, Part] = {
     "sender": _on_both("sender", sender.measure, sender.report),
     "pages": _on_both("pages", pages.measure, pages.report),
     "search": _on_both("search", search.measure, search.report),
+    "slots": _on_both("slots", slots.measure, slots.report),
 }
 
 

@@ -21,7 +21,7 @@ from ris.outbox.model import Delivery, DeliveryState
 from ris.processes.database import upgrade
 from ris.processes.demo import catalog, seed
 from ris.report import service as reports
-from ris.scheduling import queries as schedule
+from ris.scheduling import offering as schedule
 from ris.scheduling import service as scheduling
 from ris.settings import Data, PartnerSeed, Reports, Settings
 from ris.simulator.mllp import Receiver

@@ -14,7 +14,7 @@ from ris.base.clock import local
 from ris.bootstrap import Ris
 from ris.exports import charges_csv
 from ris.order.model import RequestedProcedure
-from ris.scheduling import queries as schedule
+from ris.scheduling import offering as schedule
 from tests.factories.hospital import PASSWORD, Hospital
 from tests.journeys.clerk import Clerk
 from tests.journeys.house import House, running_house

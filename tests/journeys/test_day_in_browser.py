@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from ris.base.clock import local
 from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
-from ris.scheduling import queries as schedule
+from ris.scheduling import offering as schedule
 from tests.browser.desk import context_of, log_in, shoot
 from tests.chromium import axe, page_problems
 from tests.factories.hospital import PASSWORD, Hospital

@@ -170,7 +170,7 @@ def test_a_kept_row_cannot_be_replaced(engine: sa.Engine, table: str) -> None:
 
 def book(connection: sa.Connection, resource: str, start_minutes: int, end_minutes: int, lane: int = 0) -> None:
     spans = {"starts_at": NOON + timedelta(minutes=start_minutes), "ends_at": NOON + timedelta(minutes=end_minutes)}
-    insert(connection, "occupancy", id=new_id(), resource=resource, lane=lane, **spans)
+    insert(connection, "occupancy", id=new_id(), resource=resource, lane=lane, step_id=1, **spans)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_the_demo_hospital_is_alive_on_every_page(demo: Ris) -> None:
     with demo.read() as session:
         assert len(set(session.scalars(sa.select(Site.zone)))) == 2
         assert set(session.scalars(sa.select(Room.modality))) == set(Modality)
-        assert session.scalar(sa.select(sa.func.count(Room.id))) == 10
+        assert session.scalar(sa.select(sa.func.count(Room.id))) == 11
         codes = set(session.scalars(sa.select(Procedure.code)))
         states = dict(session.execute(sa.select(RequestedProcedure.status, sa.func.count()).group_by(RequestedProcedure.status)).all())
         roles = session.scalars(sa.select(RoleAssignment.role_id).distinct()).all()

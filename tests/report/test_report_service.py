@@ -16,7 +16,7 @@ from ris.report import service
 from ris.report.model import Report, ReportVersion
 from ris.report.queries import reading_worklist
 from ris.report.status import ReportStatus, VersionKind
-from ris.scheduling import queries
+from ris.scheduling import offering
 from ris.scheduling import service as scheduling
 from ris.settings import Reports
 from tests.factories.hospital import Hospital
@@ -129,7 +129,7 @@ def completed_again(ris: Ris, hospital: Hospital) -> int:
 
 def _perform(ris: Ris, hospital: Hospital, exam_id: int) -> int:
     with ris.read() as session:
-        slot = queries.free_slots(session, procedure_id=exam_id, after=ris.clock())[0]
+        slot = offering.free_slots(session, procedure_id=exam_id, after=ris.clock())[0]
     with ris.uow(hospital.actor("technologist")) as uow:
         step = scheduling.book(uow, procedure_id=exam_id, room_id=slot.room_id, starts_at=slot.starts_at)
         uow.session.flush()

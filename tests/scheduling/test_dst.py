@@ -5,7 +5,7 @@ import pytest
 from ris.base.clock import from_wall_clock, local
 from ris.bootstrap import Ris
 from ris.catalog.model import OpeningHours
-from ris.scheduling import queries, service
+from ris.scheduling import offering, queries, service
 from ris.web.pages.schedule import drawn
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
@@ -82,7 +82,7 @@ def test_a_free_slot_of_the_night_lasts_as_long_as_the_exam(
         exam = make_order(uow, hospital, code, site=site).procedures[0]
     after = wall(on, 1, 50, zone)
     with ris.read() as session:
-        slot = queries.free_slots(session, procedure_id=exam.id, after=after, days=1)[0]
+        slot = offering.free_slots(session, procedure_id=exam.id, after=after, days=1)[0]
     assert slot.starts_at == after
     with ris.uow(hospital.actor("scheduler")) as uow:
         step = service.book(uow, procedure_id=exam.id, room_id=slot.room_id, starts_at=slot.starts_at)

@@ -5,8 +5,8 @@ import pytest
 from ris.base.clock import local
 from ris.bootstrap import Ris
 from ris.catalog.model import Closure, Modality, OpeningHours, Room, RoomProcedure
-from ris.scheduling import queries, service
-from ris.scheduling.queries import Slot
+from ris.scheduling import offering, service
+from ris.scheduling.offering import Slot
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order, make_patient, new_exam
 
@@ -16,7 +16,7 @@ MORNING = datetime(2026, 11, 30, 14, tzinfo=UTC)
 
 def slots(ris: Ris, procedure_id: int, after: datetime = MORNING, days: int = 3, limit: int = 10) -> list[Slot]:
     with ris.read() as session:
-        return queries.free_slots(session, procedure_id=procedure_id, after=after, days=days, limit=limit)
+        return offering.free_slots(session, procedure_id=procedure_id, after=after, days=days, limit=limit)
 
 
 def clocks(found: list[Slot]) -> list[str]:

@@ -8,9 +8,25 @@ from datetime import time
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event, UnitOfWork
-from ris.catalog.model import CodeMap, Modality, OpeningHours, Procedure, Room, RoomProcedure, Site
+from ris.catalog.model import (
+    CodeMap,
+    Modality,
+    OpeningHours,
+    Procedure,
+    ProcedureNeed,
+    ReservedBlock,
+    ReservedFor,
+    Resource,
+    ResourceHours,
+    ResourceKind,
+    Room,
+    RoomProcedure,
+    Site,
+    StepPlan,
+)
 from ris.processes.database import ROOT
 from ris.processes.partners import seed_partners
+from ris.scheduling.model import BookingPolicy
 from ris.settings import PartnerSeed
 from ris.staff import service as staff
 
@@ -42,6 +58,10 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     uow.session.flush()
     procedures = _procedures(uow)
     rooms, minutes = _rooms(uow, sites, procedures)
+    by_code = {room.code: room for room in rooms}
+    _plans(uow, by_code, procedures)
+    _resources(uow, sites)
+    _booking(uow, sites, by_code)
     people = _staff(uow, sites)
     first = next(iter(seed_partners(uow, partners)), None)
     if first:
@@ -74,25 +94,73 @@ def _amount(text: str) -> int | None:
 
 def _rooms(uow: UnitOfWork, sites: dict[str, Site], procedures: dict[str, Procedure]) -> tuple[list[Room], dict[tuple[int, int], int]]:
     rooms, minutes = [], {}
+    planned = {row["procedure"] for row in read("steps")}
     for row in read("rooms"):
-        room = uow.add(
-            Room(
-                id=new_id(), site_id=sites[row["site"]].id, code=row["code"], name=row["name"], modality=Modality(row["modality"]),
-                station_ae_title=row["ae_title"],
-            )
-        )  # fmt: skip
+        room = uow.add(_room(row, sites[row["site"]].id))
         uow.session.flush()
         rooms.append(room)
-        for weekday in range(int(row["days"])):
-            opens, closes = time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])
+        for weekday, opens, closes in _hours(row):
             uow.add(OpeningHours(room_id=room.id, weekday=weekday, opens=opens, closes=closes))
-        for procedure in procedures.values():
-            if procedure.modality is room.modality:
+        for code, procedure in procedures.items():
+            if procedure.modality is room.modality and code not in planned and room.station_ae_title:
                 taken = _on_grid(procedure.minutes * int(row["percent_of_time"]) / 100)
                 minutes[room.id, procedure.id] = taken
                 uow.add(RoomProcedure(room_id=room.id, procedure_id=procedure.id, minutes=taken))
     uow.session.flush()
     return rooms, minutes
+
+
+def _room(row: dict[str, str], site_id: int) -> Room:
+    return Room(
+        id=new_id(), site_id=site_id, code=row["code"], name=row["name"], modality=Modality(row["modality"]),
+        station_ae_title=row["ae_title"], weight_limit_kg=_amount(row["weight_limit_kg"]), gives_contrast=row["contrast"] == "yes",
+        has_anaesthesia=row["anaesthesia"] == "yes",
+    )  # fmt: skip
+
+
+def _hours(row: dict[str, str]) -> list[tuple[int, time, time]]:
+    """Weekday, from and to; empty for who and what is always there."""
+    return [(weekday, time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])) for weekday in range(int(row["days"] or 0))]
+
+
+def _plans(uow: UnitOfWork, rooms: dict[str, Room], procedures: dict[str, Procedure]) -> None:
+    """Procedures of several steps, and what procedures need besides a room."""
+    for row in read("steps"):
+        procedure_id, step = procedures[row["procedure"]].id, int(row["step"])
+        gaps = {name: int(row[name]) for name in ("gap_min_minutes", "gap_max_minutes")}
+        uow.add(StepPlan(procedure_id=procedure_id, step=step, name=row["name"], **gaps))
+        for code in row["rooms"].split():
+            uow.add(RoomProcedure(room_id=rooms[code].id, procedure_id=procedure_id, step=step, minutes=int(row["minutes"])))
+    for row in read("needs"):
+        uow.add(ProcedureNeed(procedure_id=procedures[row["procedure"]].id, step=int(row["step"]), capability=row["capability"]))
+
+
+def _resources(uow: UnitOfWork, sites: dict[str, Site]) -> None:
+    for row in read("resources"):
+        resource = uow.add(
+            Resource(
+                id=new_id(), site_id=sites[row["site"]].id, code=row["code"], name=row["name"], kind=ResourceKind(row["kind"]),
+                sex=row["sex"], capabilities=row["capabilities"].split(),
+            )
+        )  # fmt: skip
+        for weekday, opens, closes in _hours(row):
+            uow.add(ResourceHours(resource_id=resource.id, weekday=weekday, opens=opens, closes=closes))
+
+
+def _booking(uow: UnitOfWork, sites: dict[str, Site], rooms: dict[str, Room]) -> None:
+    """What is kept for some patients, and how each site books."""
+    for row in read("reserved"):
+        for weekday in range(int(row["days"])):
+            uow.add(
+                ReservedBlock(
+                    room_id=rooms[row["room"]].id, weekday=weekday, begins=time.fromisoformat(row["begins"]),
+                    ends=time.fromisoformat(row["ends"]), reserved_for=ReservedFor(row["reserved_for"]),
+                    release_minutes=_amount(row["release_minutes"]),
+                )
+            )  # fmt: skip
+    for row in read("policies"):
+        counts = {name: int(value) for name, value in row.items() if name not in ("site", "hides_useless_gaps")}
+        uow.add(BookingPolicy(site_id=sites[row["site"]].id, hides_useless_gaps=row["hides_useless_gaps"] == "yes", **counts))
 
 
 def _on_grid(minutes: float) -> int:

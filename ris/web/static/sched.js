@@ -12,6 +12,22 @@
     const slot = /^[1-9]$/.test(event.key) && scope.querySelector(`[data-slot-key="${event.key}"]`);
     if (slot) slot.click();
   });
+
+  // How long a place is still held; at the end it is said, and the form can still be tried.
+  const held = document.querySelector("[data-held-seconds]");
+  if (held) {
+    const left = held.querySelector("[data-held-left]");
+    const end = performance.now() + held.dataset.heldSeconds * 1000;
+    const tick = () => {
+      const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+      const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+      left.textContent = seconds ? `Held for you, ${clock} left.` : "The time is up: the slot is booked only if nobody else has taken it.";
+      held.dataset.level = seconds > 60 ? "ok" : "late";
+      if (!seconds) { held.setAttribute("role", "alert"); clearInterval(timer); }
+    };
+    const timer = setInterval(tick, 250);
+    tick();
+  }
   if (!page) return;
 
   const said = document.querySelector("[data-sched-said]");
@@ -62,7 +78,8 @@
       return made;
     };
     if (event.display === "background") return { domNodes: [node("closed-reason", event.title)] };
-    const { exam, accession, status, isStat } = event.extendedProps;
+    const { exam, accession, status, isStat, isHold } = event.extendedProps;
+    if (isHold) return { domNodes: [node("event-name", event.title), node("event-exam", exam)] };
     const nodes = [
       node("event-name", `${isStat ? "▲ STAT " : ""}${event.title}`),
       node("event-exam", exam),
@@ -106,7 +123,7 @@
     nowIndicator: Math.abs(new Date(page.dataset.now) - new Date()) < 120000,
     eventContent: content,
     eventClick: ({ event, jsEvent }) => {
-      if (event.display !== "background") open(page.dataset.stepUrl.replace(/0$/, event.id), jsEvent.target);
+      if (event.display !== "background" && !event.extendedProps.isHold) open(page.dataset.stepUrl.replace(/0$/, event.id), jsEvent.target);
     },
     eventDidMount: ({ el, event }) => {
       el.dataset.eventId = event.id;

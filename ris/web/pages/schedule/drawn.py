@@ -1,10 +1,11 @@
 """A day's schedule as the calendar draws it: wall-clock strings without offset, keys as text, because 64 bits do not fit its numbers."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ris.base.clock import local
-from ris.scheduling.queries import AppointmentRow, DaySchedule, RoomRow, Span, day_span
+from ris.scheduling.queries import AppointmentRow, DaySchedule, HeldRow, RoomRow, Span, day_span
 from ris.scheduling.status import StepStatus
 
 OPENS, CLOSES = 7, 19
@@ -30,6 +31,23 @@ def hours(schedule: DaySchedule) -> tuple[str, str]:
 def events(schedule: DaySchedule) -> list[dict[str, Any]]:
     """Appointments, and in grey what cannot be booked."""
     return [_event(a, schedule.zone) for a in schedule.appointments] + _grey(schedule)
+
+
+def holds(rows: Iterable[HeldRow], zone: str) -> list[dict[str, Any]]:
+    """What somebody has a form open for: drawn where it is, and moved by nobody."""
+    return [
+        {
+            "id": f"hold-{row.hold_id}-{number}",
+            "resourceIds": [str(row.room_id)],
+            "start": floating(row.span.starts_at, zone),
+            "end": floating(row.span.ends_at, zone),
+            "title": f"Held by {row.user_name}",
+            "editable": False,
+            "classNames": ["hold"],
+            "extendedProps": {"isHold": True, "exam": f"until {local(row.held_until, zone):%H:%M:%S}"},
+        }
+        for number, row in enumerate(rows)
+    ]
 
 
 def floating(moment: datetime, zone: str) -> str:
