@@ -61,7 +61,6 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     by_code = {room.code: room for room in rooms}
     _plans(uow, by_code, procedures)
     _resources(uow, sites)
-    _booking(uow, sites, by_code)
     people = _staff(uow, sites)
     first = next(iter(seed_partners(uow, partners)), None)
     if first:
@@ -69,6 +68,23 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     uow.emit(Event("catalog.seeded", Ref("system", 0)))
     uow.flush()
     return Hospital(sites, rooms, procedures, minutes, people, first.id if first else None)
+
+
+def begin_to_keep(uow: UnitOfWork, hospital: Hospital) -> None:
+    """From now on parts of the week are kept for some patients, and each site books in its own way."""
+    rooms = {room.code: room for room in hospital.rooms}
+    for row in read("reserved"):
+        for weekday in range(int(row["days"])):
+            uow.add(
+                ReservedBlock(
+                    room_id=rooms[row["room"]].id, weekday=weekday, begins=time.fromisoformat(row["begins"]),
+                    ends=time.fromisoformat(row["ends"]), reserved_for=ReservedFor(row["reserved_for"]),
+                    release_minutes=_amount(row["release_minutes"]),
+                )
+            )  # fmt: skip
+    for row in read("policies"):
+        counts = {name: int(value) for name, value in row.items() if name not in ("site", "hides_useless_gaps")}
+        uow.add(BookingPolicy(site_id=hospital.sites[row["site"]].id, hides_useless_gaps=row["hides_useless_gaps"] == "yes", **counts))
 
 
 def _procedures(uow: UnitOfWork) -> dict[str, Procedure]:
@@ -145,22 +161,6 @@ def _resources(uow: UnitOfWork, sites: dict[str, Site]) -> None:
         )  # fmt: skip
         for weekday, opens, closes in _hours(row):
             uow.add(ResourceHours(resource_id=resource.id, weekday=weekday, opens=opens, closes=closes))
-
-
-def _booking(uow: UnitOfWork, sites: dict[str, Site], rooms: dict[str, Room]) -> None:
-    """What is kept for some patients, and how each site books."""
-    for row in read("reserved"):
-        for weekday in range(int(row["days"])):
-            uow.add(
-                ReservedBlock(
-                    room_id=rooms[row["room"]].id, weekday=weekday, begins=time.fromisoformat(row["begins"]),
-                    ends=time.fromisoformat(row["ends"]), reserved_for=ReservedFor(row["reserved_for"]),
-                    release_minutes=_amount(row["release_minutes"]),
-                )
-            )  # fmt: skip
-    for row in read("policies"):
-        counts = {name: int(value) for name, value in row.items() if name not in ("site", "hides_useless_gaps")}
-        uow.add(BookingPolicy(site_id=sites[row["site"]].id, hides_useless_gaps=row["hides_useless_gaps"] == "yes", **counts))
 
 
 def _on_grid(minutes: float) -> int:

@@ -50,7 +50,7 @@ def _room(hospital: Hospital, session: Session, chance: random.Random, room: Roo
     site = next(site for site in hospital.sites.values() if site.id == room.site_id)
     offered = [procedure for procedure in hospital.procedures.values() if (room.id, procedure.id) in hospital.minutes]
     spans = queries.opening(session, site, [room], day)[room.id]
-    if not spans:
+    if not spans or not offered:
         return
     start = spans[0].starts_at + timedelta(minutes=5 * chance.randrange(12))
     for _ in range(chance.randint(2, FULLEST)):
