@@ -38,6 +38,8 @@ def served(ris: Ris) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
+        # A poll that is still being answered would else write to what is closed.
+        server.task_dispatcher.shutdown()
         server.close()
         thread.join(10)
 

@@ -260,7 +260,16 @@
   const age = document.querySelector("[data-sched-age]");
   let lastAnswer = Date.now();
 
-  async function refresh() {
+  // One at a time: of two answers under way the older could come last, and every answer draws the appointments anew.
+  let underWay = null;
+  function refresh() {
+    const mine = Promise.resolve(underWay).then(fetchChanges).finally(() => {
+      if (underWay === mine) underWay = null;
+    });
+    return (underWay = mine);
+  }
+
+  async function fetchChanges() {
     const answer = await fetch(`${page.dataset.eventsUrl}&v=${page.dataset.version}`, { headers: { "X-Poll": "1", Accept: "application/json" } }).catch(() => null);
     if (answer?.status === 401 || answer?.redirected) return location.reload();
     if (!answer?.ok) return;
@@ -285,7 +294,7 @@
   }
 
   const isDragging = () => document.querySelector(".dragged, .ec-dragging, .ec-preview");
-  setInterval(() => document.hidden || isDragging() || refresh(), 3000);
+  setInterval(() => document.hidden || isDragging() || underWay || refresh(), 3000);
   setInterval(showAge, 1000);
   showAge();
 })();

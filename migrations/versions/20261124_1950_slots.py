@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "71a4e9c35d08"
-down_revision = "e47d0c3a9b62"
+down_revision = "0b7ac24d9e15"
 branch_labels = None
 depends_on = None
 
