@@ -178,6 +178,9 @@ def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
     _tell_merge(uow, "patient.unmerging", survivor, loser, record.moved)
     uow.drain()
     _tell_merge(uow, "patient.unmerged", survivor, loser)
+    for patient in (survivor, loser):
+        # Who does not know how to part two records is told each of them as it is now.
+        uow.emit(Event("patient.updated", Ref("patient", patient.id), patient_id=patient.id, facts={"changed": ["identifiers"]}))
     return record
 
 

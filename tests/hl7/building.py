@@ -12,8 +12,14 @@ from ris.journal.model import Message
 from ris.outbox.model import Delivery, StoredEvent
 from ris.partner.model import Destination
 
-ALLOWED = ("Value 99RIS not in table HL70396", "Value U not in table HL70004")
-"""Table 0396 allows local names in words; table 0004 is the user's own, and has `unknown` from version 2.4 on."""
+ALLOWED = (
+    "Value 99RIS not in table HL70396",
+    "Value U not in table HL70004",
+    "Child limit exceeded ADT_A24.PID",
+    "Child limit exceeded ADT_A37.PID",
+)
+"""Table 0396 allows local names in words; table 0004 is the user's own, and has `unknown` from version 2.4 on;
+A37 has PID in two places."""
 
 
 def raw(ris: Ris, event_name: str, is_meant: Callable[[StoredEvent], bool] = lambda _: True, *, destination_id: int | None = None) -> bytes:

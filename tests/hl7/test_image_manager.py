@@ -166,6 +166,32 @@ def test_a_merge_names_the_survivor_in_pid_and_the_void_identifiers_in_mrg_alone
 
 
 @on_sqlite
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1"])
+def test_who_were_taken_for_one_are_parted_and_each_is_told_as_it_is(ris: Ris, hospital: Hospital, version: str) -> None:
+    parted, updated = (
+        archive(ris, "adt_a37", version),
+        add_destination(ris, "other", 1, "patient.updated", message="adt_a08", version=version),
+    )
+    survivor, loser = place(ris, hospital, "A").patient_id, place(ris, hospital, "B").patient_id
+    with ris.uow(hospital.actor("integration")) as uow:
+        merge_id = patients.merge(uow, survivor_id=survivor, loser_id=loser).id
+    with ris.uow(hospital.actor("integration")) as uow:
+        patients.unmerge(uow, merge_id)
+    message = built(ris, "patient.unmerged", destination_id=parted)
+    assert findings(message) == []
+    assert message.first("MSH").field(9).raw == f"ADT^A37^ADT_{'A24' if version == '2.3.1' else 'A37'}"
+    assert [pid.field(3).raw for pid in message.all("PID")] == ["M-A^^^HOSP^MR", "M-B^^^HOSP^MR"]
+    each = [
+        built(ris, "patient.updated", lambda event, one=one: event.object_id == one, destination_id=updated) for one in (survivor, loser)
+    ]
+    assert [m.first("PID").field(3).raw for m in each] == ["M-A^^^HOSP^MR", "M-B^^^HOSP^MR"]
+    with ris.uow(hospital.actor("integration")) as uow:
+        patients.merge(uow, survivor_id=survivor, loser_id=loser)
+    with pytest.raises(NothingToTell, match="merged again"):
+        built(ris, "patient.unmerged", destination_id=parted)
+
+
+@on_sqlite
 def test_a_partner_does_not_hear_its_own_words_again(ris: Ris, hospital: Hospital) -> None:
     there = archive(ris, "adt_a40")
     placed, other = place(ris, hospital, "A"), place(ris, hospital, "B")

@@ -10,6 +10,7 @@ Builder = Callable[[Job], Built]
 
 BUILDERS: Mapping[str, Builder] = {
     "adt_a08": adt.update,
+    "adt_a37": adt.unmerge,
     "adt_a40": adt.merge,
     "dft_p03": dft_p03.build,
     "mdm_t02": mdm_t02.build,
@@ -23,6 +24,7 @@ BUILDERS: Mapping[str, Builder] = {
 
 TELLS: Mapping[str, tuple[str, ...]] = {
     "adt_a08": adt.UPDATES,
+    "adt_a37": ("patient.unmerged",),
     "adt_a40": ("patient.merged",),
     "dft_p03": dft_p03.EVENTS,
     "mdm_t02": ("report.published",),
@@ -37,7 +39,7 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 
 _STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "scheduling.missed", "scheduling.miss_undone",
           "order.changed", "order.procedure_mapped", "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
-_PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40"}
+_PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40", "patient.unmerged": "adt_a37"}
 
 DEFAULTS: Mapping[str, str] = {
     "order.cancelled": "orm_o01",

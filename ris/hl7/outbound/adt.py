@@ -1,4 +1,4 @@
-"""ADT^A08 and ADT^A40: image managers keep the same patients as we do (IHE RAD TF-2 RAD-12; HL7 v2.5.1 ch. 3.3.8 and 3.3.40)."""
+"""ADT^A08, A40 and A37: image managers keep the same patients as we do (IHE RAD TF-2 RAD-12; HL7 v2.5.1 ch. 3.3.8, 3.3.37, 3.3.40)."""
 
 from ris.base.ref import Ref
 from ris.hl7 import er7
@@ -42,6 +42,26 @@ def merge(job: Job) -> Built:
     loser = job.known.need(Patient, job.event.facts["loser_id"])
     writer.add("MRG", {1: void, 7: er7.components(loser.family, loser.given, loser.middle)})
     return writer.built([Ref("patient", patient.id), Ref("patient", loser.id)])
+
+
+def unmerge(job: Job) -> Built:
+    """A37 on `patient.unmerged`: the two who were taken for one, each with the identifiers that are their own again.
+
+    Raises CannotBuild, NothingToTell when they were merged again since.
+    """
+    if job.event.name != "patient.unmerged":
+        raise CannotBuild(f"{job.event.name} is nothing that ADT^A37 tells")
+    both = [job.known.need(Patient, job.event.facts[name]) for name in ("survivor_id", "loser_id")]
+    if any(patient.merged_into_id is not None for patient in both):
+        raise NothingToTell("they were merged again since")
+    version = header.version_of(job)
+    # The tables of 2.3.1 name the structure after the linking of which this is the contrary.
+    structure = "ADT_A24" if version == "2.3.1" else "ADT_A37"
+    writer = Writer(job, structure, version, trigger="A37", site_id=_site_of(job, both[0]) or _site_of(job, both[1]))
+    header.add_event(writer, "A37")
+    for patient in both:
+        header.add_pid(writer, patient)
+    return writer.built([Ref("patient", patient.id) for patient in both])
 
 
 def _void_identifiers(job: Job) -> list[er7.Repetition]:
