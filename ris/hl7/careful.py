@@ -1,6 +1,7 @@
 """After an abnormal exit: messages one at a time, each counted before it is begun, until the program is past what stopped it."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -24,6 +25,8 @@ STRIKES = 3
 """A message that was being worked on at so many abnormal exits is set aside."""
 CAREFUL_MESSAGES = 200
 """After so many without a stop the listener trusts its messages again."""
+LEARN_S = 1.0
+"""So long a listener may not know what another one has set aside."""
 PROCESS = "listener"
 _ACTOR = Actor("system", 0, "HL7 intake")
 
@@ -71,11 +74,13 @@ class CarefulIntake(Intake):
     def __init__(self, program: Program, *, after_abnormal_exit: bool) -> None:
         super().__init__(program)
         self._left = CAREFUL_MESSAGES if after_abnormal_exit else 0
-        with program.read() as session:
-            self._set_aside = set(session.scalars(sa.select(Strike.digest).where(Strike.count >= STRIKES)))
+        self._set_aside: set[str] = set()
+        self._learn()
 
     def take(self, frames: Sequence[tuple[bytes, str]]) -> list[bytes | None]:
         """As `Intake.take`; what waits beyond the careful part is taken in groups, without what is set aside."""
+        if time.monotonic() - self._learned_at > LEARN_S:
+            self._learn()
         careful, rest = frames[: self._left], frames[self._left :]
         answers = [self._take_one(raw, place) for raw, place in careful]
         if not self._set_aside:
@@ -83,6 +88,15 @@ class CarefulIntake(Intake):
         marked = [(frame, self._is_set_aside(journal.digest(frame[0]))) for frame in rest]
         trusted = iter(super().take([frame for frame, is_set_aside in marked if not is_set_aside]))
         return answers + [self._quarantine(*frame) if is_set_aside else next(trusted) for frame, is_set_aside in marked]
+
+    def _learn(self) -> None:
+        """What listeners beside this one have set aside: it would stop this one as well."""
+        try:
+            with self.program.read() as session:
+                self._set_aside.update(session.scalars(sa.select(Strike.digest).where(Strike.count >= STRIKES)))
+        except sa.exc.SQLAlchemyError as error:
+            log.error("what is set aside cannot be read: %s", type(error).__name__)
+        self._learned_at = time.monotonic()
 
     def _is_set_aside(self, digest: str) -> bool:
         if digest in self._set_aside and self._is_let_in(digest):

@@ -81,6 +81,12 @@ POLICIES = {
 DEFAULTS: dict[str, Any] = {name: policy.default for name, policy in POLICIES.items()}
 
 
+def label(name: str) -> str:
+    """What a policy is called on pages."""
+    text = name.replace("_", " ")
+    return f"MLLP{text[4:]}" if text.startswith("mllp") else text.capitalize()
+
+
 def policy(policies: Mapping[str, Any], name: str) -> Any:
     """The agreed value. Raises KeyError for a name that nobody reads."""
     return policies.get(name, DEFAULTS[name])

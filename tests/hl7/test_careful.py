@@ -210,3 +210,13 @@ def test_after_a_corrected_replay_the_bytes_that_stopped_the_program_stay_set_as
     corrected = adt("A04", pid("M2"), control_id="X1")
     assert replay(ris, message_id, hospital.actor("integration"), corrected).state is MessageState.applied
     assert outcome(*CarefulIntake(ris, after_abnormal_exit=False).take([(message, PLACE)]))[:2] == ("AE", "207")
+
+
+def test_a_listener_learns_of_what_one_beside_it_has_set_aside(ris: Ris, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(careful, "LEARN_S", 0.0)
+    deadly = adt("A04", pid("M1"), control_id="X1")
+    beside = CarefulIntake(ris, after_abnormal_exit=False)
+    with ris.uow() as uow:
+        uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
+    assert outcome(*beside.take([(deadly, PLACE)]))[:2] == ("AE", "207")
+    assert journal(ris) == [("quarantined", "AE")]

@@ -7,7 +7,7 @@ from ris.audit.model import AuditEntry
 from ris.base.errors import Duplicate, Invalid, NotFound, Stale
 from ris.bootstrap import Ris
 from ris.outbox.model import Delivery
-from ris.partner import service
+from ris.partner import policy, service
 from ris.partner.model import Destination, Partner, Subscription
 from ris.partner.service import DestinationData, PartnerData
 from tests.factories.hospital import Hospital
@@ -96,3 +96,8 @@ def test_a_save_over_somebody_elses_newer_one_is_refused(ris: Ris, hospital: Hos
         service.change(uow, hospital.partner_id, PARTNER, row_version=99)
     with ris.uow() as uow, pytest.raises(NotFound):
         service.change_destination(uow, 1, DESTINATION)
+
+
+@pytest.mark.parametrize(("name", "label"), [("mllp_release", "MLLP release"), ("accession_place", "Accession place")])
+def test_a_policy_is_called_as_people_write_it(name: str, label: str) -> None:
+    assert policy.label(name) == label

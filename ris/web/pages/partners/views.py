@@ -116,7 +116,7 @@ def _list(refused: str = "") -> str:
     with reading() as session:
         partners = session.scalars(sa.select(Partner).order_by(Partner.name)).all()
         sites = session.scalars(sa.select(Site).order_by(Site.name)).all()
-        return render_template("partners/index.html", partners=partners, sites=sites, refused=refused)
+        return render_template("partners/index.html", partners=partners, sites=sites, label=policy.label, refused=refused)
 
 
 def _one(partner_id: int, refused: str = "") -> str:
@@ -131,6 +131,7 @@ def _one(partner_id: int, refused: str = "") -> str:
             partner=partner,
             agreed={name: policy.policy(partner.policies, name) for name in policy.POLICIES},
             policies=policy.POLICIES,
+            label=policy.label,
             codes=codes,
             kinds=catalog.MAPPED_KINDS,
             sites=session.scalars(sa.select(Site).order_by(Site.name)).all(),
