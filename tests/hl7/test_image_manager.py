@@ -111,7 +111,8 @@ def test_a_discontinued_exam_is_told_so(ris: Ris, hospital: Hospital, form: str)
     placed = place(ris, hospital)
     book(ris, hospital, placed)
     with ris.uow() as uow:
-        uow.emit(orders.procedure_event("exam.discontinued", uow.session.get_one(RequestedProcedure, placed.procedure_ids[0])))
+        procedure = uow.session.get_one(RequestedProcedure, placed.procedure_ids[0])
+        uow.emit(orders.procedure_event("exam.discontinued", procedure, reason="felt unwell"))
     assert control(built(ris, "exam.discontinued", destination_id=there)) == "DC/CA"
 
 
