@@ -5,13 +5,14 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+Answer = TypeVar("Answer")
 Convert = Callable[[Any], Any] | None
 """What makes of a value what the driver takes, or the other way round; None where it is the same."""
 
@@ -89,6 +90,27 @@ def _into_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
+def _run(connection: sa.Connection, text: str, work: Callable[[Any], Answer]) -> Answer:
+    """What is done with a cursor of the driver itself: SQLAlchemy's way around a statement costs more than most of ours do.
+
+    Raises what SQLAlchemy would raise.
+    """
+    held = connection.connection
+    cursor = held.cursor()
+    try:
+        return work(cursor)
+    except connection.dialect.loaded_dbapi.Error as error:
+        is_gone = connection.dialect.is_disconnect(error, held, cursor)
+        if is_gone:
+            connection.invalidate(error)
+        raise sa.exc.DBAPIError.instance(
+            text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=is_gone,
+            dialect=connection.dialect,
+        ) from error  # fmt: skip
+    finally:
+        cursor.close()
+
+
 class Prepared:
     """A query, or a change that returns something, made once and run often."""
 
@@ -101,8 +123,8 @@ class Prepared:
         form = self._forms.get(connection.dialect)
         if form is None:
             form = self._forms[connection.dialect] = _Form(self._statement, connection.dialect)
-        answer = connection.exec_driver_sql(form.text, form.parameters(form.constants | parameters))
-        return [form.read(row) for row in answer.fetchall()]
+        given = form.parameters(form.constants | parameters)
+        return [form.read(row) for row in _run(connection, form.text, lambda cursor: cursor.execute(form.text, given).fetchall())]
 
 
 def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Mapping[str, Any]]]) -> None:
@@ -111,8 +133,12 @@ def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Ma
         _in_one_statement(connection, wanted)
         return
     for table, rows in wanted.items():
-        form = _insert(table, connection.dialect)
-        connection.exec_driver_sql(form.text, [form.parameters(row) for row in rows])
+        _insert_on_sqlite(connection, _insert(table, connection.dialect), rows)
+
+
+def _insert_on_sqlite(connection: sa.Connection, form: _Form, rows: Sequence[Mapping[str, Any]]) -> None:
+    given = [form.parameters(row) for row in rows]
+    _run(connection, form.text, lambda cursor: cursor.executemany(form.text, given))
 
 
 @functools.cache
@@ -126,7 +152,8 @@ def _in_one_statement(connection: sa.Connection, wanted: Mapping[sa.Table, Seque
         json.dumps([{column.name: row[column.name] for column in table.columns} for row in rows], default=_json_value)
         for table, rows in wanted.items()
     ]
-    connection.exec_driver_sql(_insert_all(tuple(wanted)), tuple(rows))
+    text = _insert_all(tuple(wanted))
+    _run(connection, text, lambda cursor: cursor.execute(text, rows))
 
 
 @functools.cache

@@ -47,6 +47,13 @@ class RowSession(Session):
         super().__init__(*args, **options)
         self._fresh: dict[type[Any], list[Any]] = {}
         self._appended: dict[type[Any], list[dict[str, Any]]] = {}
+        self._connection: sa.Connection | None = None
+
+    def connection(self, *args: Any, **options: Any) -> sa.Connection:
+        """That of the transaction, asked for once: all statements that go past the ORM ask for it."""
+        if self._connection is None or args or options:
+            self._connection = super().connection(*args, **options)
+        return self._connection
 
     def create(self, model: type[Row], values: dict[str, Any]) -> Row:
         """An object of a mapped class from the values of its columns; the database gets it at the next flush.
@@ -92,7 +99,16 @@ class RowSession(Session):
             insert_rows(self.connection(), rows)
         return [row for made in fresh.values() for row in made]
 
+    def commit(self) -> None:
+        self._connection = None
+        super().commit()
+
     def rollback(self) -> None:
         self._fresh.clear()
         self._appended.clear()
+        self._connection = None
         super().rollback()
+
+    def close(self) -> None:
+        self._connection = None
+        super().close()
