@@ -89,8 +89,8 @@ def upsert(
     """
     patient, came_by_merged = find(uow, data)
     if patient is None:
-        patient = _register(uow, data)
-    elif owns_demographics and not came_by_merged:
+        return _register(uow, data, visit)
+    if owns_demographics and not came_by_merged:
         amend(uow, patient, data)
     return patient, _visit(uow, patient, visit) if visit else None
 
@@ -240,14 +240,20 @@ def note_difference(uow: UnitOfWork, patient: Patient, data: PatientData) -> Non
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _register(uow: UnitOfWork, data: PatientData) -> Patient:
+def _register(uow: UnitOfWork, data: PatientData, visit: VisitData | None) -> tuple[Patient, Visit | None]:
+    """A new patient, with the visit that it came for: one event tells of both."""
     said = {name: value for name in DEMOGRAPHICS if (value := getattr(data, name)) is not None}
     keys = search_keys(data.family or "", data.given or "", data.phone or "")
     patient = uow.create(Patient, id=new_id(), **said, **keys)
     uow.put(Patient.id, patient.id, patient)
     _add_identifiers(uow, patient, data)
-    uow.emit(Event("patient.registered", Ref("patient", patient.id), patient_id=patient.id))
-    return patient
+    opened = None
+    if visit is not None:
+        check_visit(uow, patient, visit)
+        opened = _open_visit(uow, patient, visit)
+    facts = {"visit_id": opened.id} if opened else {}
+    uow.emit(Event("patient.registered", Ref("patient", patient.id), patient_id=patient.id, facts=facts))
+    return patient, opened
 
 
 def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bool:
@@ -267,16 +273,21 @@ def _add_identifiers(uow: UnitOfWork, patient: Patient, data: PatientData) -> bo
 _VISIT_FIELDS = ("account_key", "patient_class", "location", "attending", "ambulatory_status", "state", "started_at", "ended_at")
 
 
+def _open_visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
+    visit = uow.create(
+        Visit, id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, account_key=data.account_key or "",
+        patient_class=data.patient_class or "U", location=data.location or "", attending=data.attending or "",
+        ambulatory_status=data.ambulatory_status or "", state=data.state or VisitState.open,
+        started_at=data.started_at, ended_at=data.ended_at,
+    )  # fmt: skip
+    uow.put(Visit.key, data.key, visit)
+    return visit
+
+
 def _visit(uow: UnitOfWork, patient: Patient, data: VisitData) -> Visit:
     visit = known_visit(uow, data.key)
     if visit is None:
-        visit = uow.create(
-            Visit, id=new_id(), patient_id=patient.id, key=data.key, visit_number=data.visit_number, account_key=data.account_key or "",
-            patient_class=data.patient_class or "U", location=data.location or "", attending=data.attending or "",
-            ambulatory_status=data.ambulatory_status or "", state=data.state or VisitState.open,
-            started_at=data.started_at, ended_at=data.ended_at,
-        )  # fmt: skip
-        uow.put(Visit.key, data.key, visit)
+        visit = _open_visit(uow, patient, data)
         uow.emit(Event("patient.visit_opened", Ref("visit", visit.id), patient_id=patient.id))
         return visit
     check_visit(uow, patient, data)
