@@ -77,6 +77,12 @@ class Versioned:
         return {"version_id_col": cls.row_version}
 
 
+def index_where_set(name: str, column: str) -> sa.Index:
+    """An index of the few rows whose `column` holds something: the others, which nobody looks for by it, cost nothing."""
+    is_set = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, column, sqlite_where=is_set, postgresql_where=is_set)
+
+
 def references(column: str) -> sa.ForeignKey:
     """A foreign key that is checked at COMMIT: rows of one unit of work may be written in any order."""
     return sa.ForeignKey(column, deferrable=True, initially="DEFERRED")

@@ -78,7 +78,7 @@ class MessageLink(Base):
     """What a message touched."""
 
     __tablename__ = "message_link"
-    __table_args__ = (sa.Index("ix_message_link_object", "object_kind", "object_id"),)
+    __table_args__ = (sa.Index("ix_message_link_object", "object_kind", "object_id"), {"sqlite_with_rowid": False})
 
     message_id: Mapped[int] = mapped_column(references("message.id"), primary_key=True)
     object_kind: Mapped[str] = mapped_column(primary_key=True)

@@ -7,14 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, references
+from ris.base.orm import Base, Key, index_where_set, references
 
 
 class StoredEvent(Base):
     """An event, written with the change itself. Insert-only."""
 
     __tablename__ = "event"
-    __table_args__ = (sa.Index("ix_event_procedure_id", "procedure_id"), sa.Index("ix_event_order_id", "order_id"))
+    __table_args__ = (
+        index_where_set("ix_event_procedure_id", "procedure_id"),
+        index_where_set("ix_event_order_id", "order_id"),
+    )
 
     id: Mapped[Key]
     name: Mapped[str]
@@ -58,7 +61,7 @@ class Delivery(Base):
     )  # fmt: skip
 
     id: Mapped[Key]
-    event_id: Mapped[int] = mapped_column(references("event.id"), index=True)
+    event_id: Mapped[int] = mapped_column(references("event.id"))
     destination_id: Mapped[int] = mapped_column(references("destination.id"))
     correction: Mapped[int] = mapped_column(default=0)
     """0 as first built; a corrected one is a delivery of its own with a new MSH-10."""

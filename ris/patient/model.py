@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned, references
+from ris.base.orm import Base, Key, Versioned, index_where_set, references
 
 BY_CODE_POINT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Compared as SQLite does, so that an index finds what begins with a text."""
@@ -30,9 +30,7 @@ class Patient(Versioned, Base):
         sa.Index("ix_patient_sound", "sound"),
         sa.Index("ix_patient_birth_date", "birth_date"),
         sa.Index("ix_patient_phone", "phone_key", sqlite_where=sa.text("phone_key <> ''"), postgresql_where=sa.text("phone_key <> ''")),
-        # Nearly all are NULL: an index of them would be taken for every search, and written with every patient.
-        sa.Index("ix_patient_merged_into_id", "merged_into_id", sqlite_where=sa.text("merged_into_id IS NOT NULL"),
-                 postgresql_where=sa.text("merged_into_id IS NOT NULL")),
+        index_where_set("ix_patient_merged_into_id", "merged_into_id"),
         sa.Index("ix_patient_family_last", "family_last", "given_key", sqlite_where=sa.text("family_last <> ''"),
                  postgresql_where=sa.text("family_last <> ''")),
     )  # fmt: skip
@@ -103,6 +101,7 @@ class Visit(Versioned, Base):
     """PV1: one encounter. `key` is authority and visit number (PV1-19, else PID-18)."""
 
     __tablename__ = "visit"
+    __table_args__ = (index_where_set("ix_visit_merged_into_id", "merged_into_id"),)
 
     id: Mapped[Key]
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
@@ -110,7 +109,7 @@ class Visit(Versioned, Base):
     visit_number: Mapped[str]
     account_key: Mapped[str] = mapped_column(default="", index=True)
     """PID-18: authority and number of the account that it belongs to."""
-    merged_into_id: Mapped[int | None] = mapped_column(references("visit.id"), index=True)
+    merged_into_id: Mapped[int | None] = mapped_column(references("visit.id"))
     """The visit that it was found to be; its number leads there."""
     patient_class: Mapped[str] = mapped_column(default="U")
     """PV1-2, table 0004."""
