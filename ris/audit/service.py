@@ -1,5 +1,6 @@
 """Writing the audit trail: one entry per event by itself, Read and Query entries for looking."""
 
+import functools
 from typing import Any
 
 from ris.audit.model import Action, AuditEntry, Outcome
@@ -29,6 +30,7 @@ def record_event(uow: UnitOfWork, event: Event) -> None:
     )
 
 
+@functools.cache
 def _action(name: str) -> Action:
     if name in _EXECUTING:
         return Action.execute

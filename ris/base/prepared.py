@@ -4,7 +4,6 @@ import functools
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from operator import itemgetter
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -62,31 +61,38 @@ class _Form:
         compiled = statement.compile(dialect=dialect)
         self.text = str(compiled)
         binds = {name: bind for bind, name in compiled.bind_names.items()}
-        self.names = tuple(compiled.positiontup or binds)
-        self.is_positional = bool(compiled.positiontup)
-        self._values = itemgetter(*self.names) if len(self.names) > 1 else lambda row: tuple(row[name] for name in self.names)
-        self._converts = [
-            (position, to) for position, name in enumerate(self.names) if (to := _into_driver(binds[name].type, dialect)) is not None
-        ]
+        converts = [(name, _into_driver(binds[name].type, dialect)) for name in compiled.positiontup or binds]
+        self.parameters = _maker(converts, is_positional=bool(compiled.positiontup))
         self.constants = {name: bind.value for name, bind in binds.items()}
         self.columns: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in statement.exported_columns]
-
-    def parameters(self, row: Mapping[str, Any]) -> Any:
-        """A tuple or a mapping, as the driver wants it."""
-        values = list(self._values(row))
-        for position, to in self._converts:
-            if values[position] is not None:
-                values[position] = to(values[position])
-        return tuple(values) if self.is_positional else dict(zip(self.names, values, strict=True))
 
     def read(self, row: Any) -> tuple[Any, ...]:
         return tuple([value if of is None else of(value) for of, value in zip(self.columns, row, strict=True)])
 
 
+def _maker(converts: Sequence[tuple[str, Convert]], *, is_positional: bool) -> Callable[[Mapping[str, Any]], Any]:
+    """What makes of a row the tuple, or the mapping, that the driver wants.
+
+    Its text is put together and compiled, as `dataclasses` do it: a loop over the columns costs each of the many rows twice as much.
+    """
+    values = [
+        f"row[{name!r}]" if to is None else f"None if (value := row[{name!r}]) is None else to[{position}](value)"
+        for position, (name, to) in enumerate(converts)
+    ]
+    if is_positional:
+        made = f"({''.join(f'{value}, ' for value in values)})"
+    else:
+        made = f"{{{', '.join(f'{name!r}: {value}' for (name, _), value in zip(converts, values, strict=True))}}}"
+    make: Callable[[Mapping[str, Any]], Any] = eval(f"lambda row: {made}", {"to": [to for _, to in converts]})  # noqa: S307 (names of the models)
+    return make
+
+
 def _into_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert:
-    """As SQLAlchemy converts a value, but for an enumeration: the table's own check is enough for it."""
+    """As SQLAlchemy converts a value, but for an enumeration, whose table's own check is enough, and bytes, which are taken as they are."""
     if isinstance(kind, sa.Enum):
         return str
+    if isinstance(kind, sa.LargeBinary):
+        return None
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 

@@ -21,6 +21,7 @@ class _Shape:
     manager: ClassManager[Any]
     constants: dict[str, Any]
     makers: dict[str, Callable[[None], Any]]
+    names: frozenset[str]
 
 
 @functools.cache
@@ -37,7 +38,7 @@ def _shape(model: type[Any]) -> _Shape:
             constants[column.key] = default.arg if isinstance(default, sa.ColumnDefault) else None
     if mapper.version_id_col is not None:
         constants[str(mapper.version_id_col.key)] = 1
-    return _Shape(mapper.class_manager, constants, makers)
+    return _Shape(mapper.class_manager, constants, makers, frozenset(constants) | frozenset(makers))
 
 
 class RowSession(Session):
@@ -62,11 +63,11 @@ class RowSession(Session):
         `set_committed_value`, their columns among `values`. Raises TypeError for a name that is no column.
         """
         shape = _shape(model)
+        if not values.keys() <= shape.names:
+            raise TypeError(f"{model.__name__} has no {', '.join(sorted(values.keys() - shape.names))}")
         row: Row = shape.manager.new_instance()
         known = row.__dict__
         known |= shape.constants
-        if not values.keys() <= known.keys() | shape.makers.keys():
-            raise TypeError(f"{model.__name__} has no {', '.join(sorted(values.keys() - known.keys() - shape.makers.keys()))}")
         for name, make in shape.makers.items():
             if name not in values:
                 known[name] = make(None)

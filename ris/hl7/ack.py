@@ -102,10 +102,9 @@ def header(raw_or_message: bytes | er7.Message, default: str | None = None) -> H
     segment = raw_or_message[start : start + _HEAD_CHARACTERS].replace(b"\n", b"\r").partition(b"\r")[0]
     try:
         decoded = charset.decode(segment, default)
-        message = er7.Message.parse(decoded.text, decoded.codec)
+        return _header(decoded.text, er7.declared(decoded.text, decoded.codec))
     except (Invalid, Unsupported):
         return Header(er7.STANDARD)
-    return _header(message.msh.raw, message.delimiters)
 
 
 def _header(segment: str, delimiters: er7.Delimiters) -> Header:

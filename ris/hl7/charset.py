@@ -117,7 +117,7 @@ def _declared(raw: bytes) -> str:
     head = raw[:_HEAD_BYTES].removeprefix(_UTF8_BOM).lstrip(b"\x00 \t\r\n")
     if not head.startswith(b"MSH"):
         return ""
-    fields = re.split(rb"[\r\n]", head, maxsplit=1)[0].split(head[3:4] or b"|", 18)
+    fields = head.replace(b"\n", b"\r").partition(b"\r")[0].split(head[3:4] or b"|", 18)
     if len(fields) < 18:
         return ""
     component, repetition = fields[1][:1] or b"^", fields[1][1:2] or b"~"

@@ -8,7 +8,7 @@ from ris.base.errors import RisError
 from ris.hl7 import ack
 from ris.hl7.er7 import Message
 from ris.hl7.inbound import fields
-from ris.hl7.inbound.request import order_numbers
+from ris.hl7.inbound.reading import Asked
 from ris.journal.queries import Key
 from ris.order.service import placer_key
 from ris.partner.queries import PartnerRow
@@ -35,6 +35,7 @@ class Incoming:
     digest: str = ""
     patient: PatientData = NOBODY
     visit: VisitData | None = None
+    asked: Sequence[Asked] = ()
     observed: Sequence[ObservationData] = ()
     is_lost: bool = False
     """Not even its refusal could be stored."""
@@ -78,15 +79,12 @@ class Group:
             self.visits.update(fields.visits_named(segment, partner))
         if one.visit:
             self.visits.add(one.visit.key)
-        if one.header is not None and one.header.message_code == "ORU":
-            return  # A laboratory's numbers are rarely ours: they are looked up where there is a text to file.
-        for group in message.groups(("ORC", "OBR")):
-            (number, namespace), filler = order_numbers(group)
-            if number:
-                self.placers.add(placer_key(partner.id, namespace, number))
-            if filler:
-                self.fillers.add(filler)
-            self.codes.update(s.value(4).strip() or s.value(4, 4).strip() for s in group if s.name == "OBR")
+        for asked in one.asked:
+            if asked.placer:
+                self.placers.add(placer_key(partner.id, asked.namespace, asked.placer))
+            if asked.filler:
+                self.fillers.add(asked.filler)
+            self.codes.update(s.value(4).strip() or s.value(4, 4).strip() for s in asked.segments if s.name == "OBR")
 
     @cached_property
     def locks(self) -> list[str]:

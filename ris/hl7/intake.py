@@ -22,6 +22,7 @@ from ris.hl7.er7 import Message
 from ris.hl7.inbound import READERS, clinical, fields
 from ris.hl7.inbound.order_response import order_response
 from ris.hl7.inbound.reading import Reading
+from ris.hl7.inbound.request import order_groups
 from ris.hl7.incoming import Group, Incoming, runs
 from ris.hl7.origin import Origin, is_let_in
 from ris.hl7.refusal import CommitUnknown, Fault, NotLetIn, RefusedAfterChange, Rejected, described
@@ -98,6 +99,8 @@ class Intake:
             if one.partner is not None:
                 one.patient = fields.patient(one.message, one.partner)
                 one.visit = fields.visit(one.message, one.partner)
+                if one.header.message_code != "ORU":  # A laboratory's numbers are rarely ours.
+                    one.asked = order_groups(one.message, one.partner)
                 one.observed = clinical.observations(one.message, one.partner, self.program.clock())
         except RisError as error:
             one.refusal = error
@@ -243,7 +246,7 @@ class Intake:
             return self._refuse(uow, one, entry, again)
         site_id = self._site(uow, one.partner)
         procedures = codes.get(one.partner.id, {})
-        reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, procedures, one.observed)
+        reading = Reading(one.message, one.partner, one.control_id, site_id, one.patient, one.visit, procedures, one.asked, one.observed)
         changes = uow.changes
         uow.actor = Actor("partner", one.partner.id, one.partner.name, one.place)
         uow.message_id = entry.id

@@ -96,7 +96,7 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
         placer_key=key,
         placer_number=request.placer_number,
         placer_namespace=request.placer_namespace,
-        filler_number=f"F{uow.now:%y}{uow.number('filler'):08d}",
+        filler_number=_number(uow, "F", "filler"),
         status=OrderStatus.scheduled,
         priority=request.priority or Priority.routine,
         requested_at=request.requested_at,
@@ -112,12 +112,11 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
         copies_to=request.copies_to,
         parent_number=request.parent_number,
     )
-    set_committed_value(order, "procedures", [])
     if key:
         uow.put(Order.placer_key, key, order)
     uow.put(Order.filler_number, order.filler_number, order)
-    for wanted in request.procedures:
-        _add_procedure(uow, order, wanted)
+    procedures = [_procedure(uow, order, sequence, wanted) for sequence, wanted in enumerate(request.procedures, 1)]
+    set_committed_value(order, "procedures", procedures)
     uow.emit(order_event("order.placed", order))
     return order
 
@@ -289,12 +288,16 @@ def _give(uow: UnitOfWork, order_ids: list[int], patient_id: int) -> None:
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> RequestedProcedure:
+def _number(uow: UnitOfWork, letter: str, sequence: str) -> str:
+    return f"{letter}{uow.now.year % 100:02d}{uow.number(sequence):08d}"
+
+
+def _procedure(uow: UnitOfWork, order: Order, sequence: int, wanted: ProcedureRequest) -> RequestedProcedure:
     procedure = uow.create(
         RequestedProcedure,
         id=new_id(),
         order_id=order.id,
-        sequence=len(order.procedures) + 1,
+        sequence=sequence,
         site_id=order.site_id,
         accession_number=_accession_number(uow, wanted),
         study_instance_uid=_study_instance_uid(uow, wanted.study_instance_uid),
@@ -307,7 +310,6 @@ def _add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> R
         status=ProcedureStatus.ordered,
     )
     set_committed_value(procedure, "order", order)
-    set_committed_value(order, "procedures", [*order.procedures, procedure])
     if wanted.procedure_id is None:
         _ask_for_mapping(uow, procedure)
     return procedure
@@ -319,7 +321,7 @@ def _accession_number(uow: UnitOfWork, wanted: ProcedureRequest) -> str:
     if wanted.accession_is_ours and 0 < len(brought) <= 16 and uow.find(RequestedProcedure.accession_number, brought) is None:
         uow.put(RequestedProcedure.accession_number, brought, brought)
         return brought
-    return f"A{uow.now:%y}{uow.number('accession'):08d}"
+    return _number(uow, "A", "accession")
 
 
 def _study_instance_uid(uow: UnitOfWork, brought: str) -> str:
@@ -334,7 +336,8 @@ def _change_procedures(uow: UnitOfWork, order: Order, wanted: tuple[ProcedureReq
     changed = False
     for position, request in enumerate(wanted):
         if position >= len(order.procedures):
-            _add_procedure(uow, order, request)
+            added = _procedure(uow, order, position + 1, request)
+            set_committed_value(order, "procedures", [*order.procedures, added])
             changed = True
         elif request.code.code and request.code.code != order.procedures[position].partner_code:
             _replace_code(uow, order.procedures[position], request)

@@ -13,8 +13,10 @@ _SPACES = str.maketrans(dict.fromkeys("-‐‑–_,", " "))
 @functools.lru_cache(maxsize=8192)
 def folded(text: str) -> str:
     """For search: lower case, without accents and apostrophes, a hyphen as a space, one space between words."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_APART))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_SPACES).split())
+    plain = text.casefold().translate(_APART)
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    return " ".join(plain.translate(_SPACES).split())
 
 
 @functools.lru_cache(maxsize=8192)

@@ -122,11 +122,9 @@ class Segment:
     def value(self, n: int, component: int = 1, repetition: int = 1, subcomponent: int = 1) -> str:
         """The unescaped value, empty where nothing stands; the null value is its two quote characters."""
         fields = self._fields or self._cut()
-        if not 0 < n < len(fields):
-            return ""
-        raw = fields[n]
+        raw = fields[n] if 0 < n < len(fields) else ""
         # No delimiter is a letter or a digit, so there is nothing to cut and nothing to unescape.
-        if raw.isalnum():
+        if not raw or raw.isalnum():
             return raw if component == repetition == subcomponent == 1 else ""
         if n < 3 and self.name == "MSH":
             return raw

@@ -1,5 +1,6 @@
 """Reading the segments that many messages share: PID, PV1, MRG, and the datatypes CX, XPN, XAD, XCN, DTM."""
 
+import functools
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -15,6 +16,7 @@ RECORD_NUMBERS = frozenset({"", "MR", "PI", "MRN", "MEDREC", "PT"})
 _DTM = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\.\d{1,6})?([+-]\d{4})?")
 
 
+@functools.lru_cache(maxsize=1024)  # a message says one moment in several places, and its neighbours the same again
 def moment(text: str, zone: str) -> datetime | None:
     """A DTM as a UTC moment: an offset in the text wins, else the partner's zone; None for what is no time (v2.5.1 ch. 2.A.22).
 

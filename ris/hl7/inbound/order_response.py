@@ -5,7 +5,6 @@ from ris.hl7 import er7
 from ris.hl7.ack import Response
 from ris.hl7.er7 import Segment
 from ris.hl7.inbound.controls import CONTROLS
-from ris.hl7.inbound.orm import order_groups
 from ris.hl7.inbound.reading import Reading
 from ris.order.model import Order
 
@@ -24,7 +23,7 @@ def order_response(reading: Reading, error: RisError | None) -> Response | None:
         for plan, order in reading.orders:
             segments += _order(reading, plan.asked.segments, plan.control.done, order)
     else:
-        for asked in order_groups(reading):
+        for asked in reading.asked:
             segments += _order(reading, asked.segments, CONTROLS[asked.code].unable if asked.code in CONTROLS else "UA", None)
     return Response(*kind, tuple(segments))
 

@@ -8,7 +8,7 @@ from ris.hl7.inbound import clinical
 from ris.hl7.inbound.adt import found_patient, located, required_patient
 from ris.hl7.inbound.controls import CONTROLS, NEEDS_KNOWN, NEEDS_PROCEDURE, TOLD, Action, Control
 from ris.hl7.inbound.reading import Asked, Planned, Reading
-from ris.hl7.inbound.request import order_numbers, order_request
+from ris.hl7.inbound.request import order_request
 from ris.order import placer
 from ris.order import service as orders
 from ris.order.model import Order
@@ -22,16 +22,15 @@ _ENDED = (OrderStatus.cancelled, OrderStatus.discontinued)
 
 def read(uow: UnitOfWork, reading: Reading) -> None:
     """Every ORC with its OBRs is one order; a message is applied whole or not at all."""
-    groups = order_groups(reading)
-    if not groups:
+    if not reading.asked:
         raise Missing("the message asks for nothing: neither ORC nor OBR", error_code="100", location=Location("ORC"))
     data = required_patient(reading)
     found = found_patient(uow, reading, data)
     wanted = reading.visit
     if wanted is not None and not patients.may_have_visit(uow, found, wanted):
         wanted = None
-    is_replaced = any(asked.code == "RO" for asked in groups)
-    planned = [_plan(uow, reading, asked, found, is_replaced=is_replaced) for asked in groups]
+    is_replaced = any(asked.code == "RO" for asked in reading.asked)
+    planned = [_plan(uow, reading, asked, found, is_replaced=is_replaced) for asked in reading.asked]
     with located("PID", 3):
         owns = reading.partner.agreed("order_owns_demographics")
         patient, visit = patients.upsert(uow, data, wanted, owns_demographics=owns)
@@ -43,19 +42,6 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
         _apply(uow, reading, plan, patient, visit)
     if reading.visit is not None and visit is None:
         _ask_about_visit(uow, reading)
-
-
-def order_groups(reading: Reading) -> list[Asked]:
-    """Each order of the message. Groups that say the same of one number are one order with several procedures."""
-    found: dict[object, Asked] = {}
-    for position, group in enumerate(reading.message.groups(("ORC", "OBR"))):
-        (number, namespace), filler = order_numbers(group)
-        code = reading.partner.our("order_control", group[0].value(1).strip()).upper() if group[0].name == "ORC" else ""
-        asked = Asked(group, code, number, namespace, filler)
-        known = found.setdefault((number, namespace, code) if number else position, asked)
-        if known is not asked:
-            known.segments.extend(group)
-    return list(found.values())
 
 
 def _plan(uow: UnitOfWork, reading: Reading, asked: Asked, patient: Patient | None, *, is_replaced: bool) -> Planned:

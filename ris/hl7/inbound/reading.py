@@ -52,6 +52,8 @@ class Reading:
     visit: VisitData | None = None
     procedures: dict[str, int] = field(default_factory=dict)
     """The partner's codes to our catalogue, for the codes that the group names."""
+    asked: Sequence[Asked] = ()
+    """The orders of the message."""
     observed: Sequence[ObservationData] = ()
     """The OBX of kinds that are kept, read before the transaction: there may be a hundred thousand to look through."""
     touched: set[Ref] = field(default_factory=set)

@@ -6,16 +6,30 @@ from typing import TypeVar
 
 from ris.base.errors import Missing
 from ris.base.ref import Coded
-from ris.hl7.er7 import Segment
+from ris.hl7.er7 import Message, Segment
 from ris.hl7.inbound import fields
 from ris.hl7.inbound.reading import Asked, Reading
 from ris.order.service import OrderRequest, ProcedureRequest
 from ris.order.status import Priority
+from ris.partner.queries import PartnerRow
 from ris.patient.model import Patient, Visit
 
 _PRIORITIES = frozenset(p.value for p in Priority)
 Read = TypeVar("Read")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+
+
+def order_groups(message: Message, partner: PartnerRow) -> list[Asked]:
+    """Each order of the message. Groups that say the same of one number are one order with several procedures."""
+    found: dict[object, Asked] = {}
+    for position, group in enumerate(message.groups(("ORC", "OBR"))):
+        (number, namespace), filler = order_numbers(group)
+        code = partner.our("order_control", group[0].value(1).strip()).upper() if group[0].name == "ORC" else ""
+        asked = Asked(group, code, number, namespace, filler)
+        known = found.setdefault((number, namespace, code) if number else position, asked)
+        if known is not asked:
+            known.segments.extend(group)
+    return list(found.values())
 
 
 def order_numbers(group: Iterable[Segment]) -> tuple[tuple[str, str], str]:
