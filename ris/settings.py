@@ -42,6 +42,9 @@ class Web(_Section):
 class Mllp(_Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(2575, ge=0, le=65535, description="Port of the HL7 listener.")
+    processes: int = Field(
+        1, ge=1, le=64, description="Listener processes of this machine, which share its ports; more than one on PostgreSQL only."
+    )
     max_bytes: int = Field(16_777_216, ge=1_000, description="A longer message is refused.")
     idle_seconds: int = Field(3_600, ge=1, description="A connection that says nothing for so long is closed.")
     max_connections: int = Field(1_000, ge=1, description="More are refused at once.")
@@ -180,7 +183,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _refuse_the_unsafe(settings: Settings) -> None:
-    """Production with default secrets, or in clear text beyond this machine, does not start."""
+    """Production with default secrets, in clear text beyond this machine, or with writers that wait for each other does not start."""
     if settings.is_demo:
         return
     secret = settings.web.secret_key.get_secret_value()
@@ -190,3 +193,5 @@ def _refuse_the_unsafe(settings: Settings) -> None:
         raise SettingsError(f"web.host: {settings.web.host} is not loopback, and no TLS proxy is declared (web.behind_proxy)")
     if not _is_loopback(settings.mllp.host) and not (settings.mllp.certificate or settings.mllp.behind_proxy):
         raise SettingsError(f"mllp.host: {settings.mllp.host} is not loopback: set mllp.certificate, or mllp.behind_proxy")
+    if settings.mllp.processes > 1 and not settings.database.url.startswith("postgresql"):
+        raise SettingsError("mllp.processes: SQLite has one writer at a time: leave it at 1, or set database.url")

@@ -127,6 +127,7 @@ def test_production_starts_on_loopback_with_a_secret_of_its_own(tmp_path: Path) 
         (PRODUCTION + 'host = "ris.example"\n', "web.host"),
         (PRODUCTION + '[mllp]\nhost = "0.0.0.0"\n', "mllp.host"),
         (PRODUCTION + '[mllp]\nhost = "::"\n', "mllp.host"),
+        (PRODUCTION + "[mllp]\nprocesses = 2\n", "mllp.processes"),
     ],
 )
 def test_production_refuses_what_is_unsafe(text: str, key: str, tmp_path: Path) -> None:

@@ -165,7 +165,8 @@ class Listener:
                 return Connection(self)
             return Handshake(context, lambda: Connection(self), self._trail.note, self._handshakes, settings.max_connections)
 
-        return await self._loop.create_server(meet, settings.host, port, backlog=512, reuse_address=True)
+        is_shared = settings.processes > 1
+        return await self._loop.create_server(meet, settings.host, port, backlog=512, reuse_address=True, reuse_port=is_shared)
 
     async def _follow_own_ports(self) -> None:
         """Listens on the ports that partners have for themselves now, and no longer on those that none has."""

@@ -126,7 +126,7 @@ def supervise(start: Start, *, with_simulator: bool = True) -> int:
     ris.close()
     if start.path:
         os.environ["RIS_CONFIG"] = str(start.path)
-    names = ["listener", "sender", "jobs", "web"]
+    names = ["listener"] * settings.mllp.processes + ["sender", "jobs", "web"]
     children = [Child(name, [sys.executable, str(database.ROOT / "manage.py"), name]) for name in names]
     if settings.is_demo and with_simulator:
         children.append(Child("simulate", _simulator(settings)))

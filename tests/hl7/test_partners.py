@@ -21,13 +21,15 @@ from ris.patient.model import Observation, Patient, PatientIdentifier, Sex, Visi
 from ris.settings import Mllp
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import AA, accept, agree, ask, journal, order_of, outcome, rows
-from tests.hl7.listening import Peer, listening
+from tests.hl7.listening import Peer, listener_process, listening
 from tests.hl7.test_listener_tls import exchange, make_certificate, serving
 from tests.messages.samples import message, msh, obr, orc, order, orm, pid, pv1
 from tests.waiting import until
 
 ON_SQLITE = pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
 """For what the database has no part in."""
+ON_POSTGRESQL = pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+"""Where several listeners may be."""
 
 
 def map_codes(ris: Ris, hospital: Hospital, *codes: tuple[str, str, str]) -> None:
@@ -140,6 +142,22 @@ def test_a_port_is_opened_and_closed_while_the_listener_runs(ris: Ris, hospital:
             assert outcome(peer.exchange(order())) == AA
         agree(ris, hospital)
         until(lambda: not is_open(own))
+
+
+@ON_POSTGRESQL
+def test_several_listeners_of_one_machine_share_every_port(ris: Ris, hospital: Hospital) -> None:
+    own, common = free_port(), free_port()
+    agree(ris, hospital, port=own)
+    with (
+        listener_process(ris, common, RIS_MLLP__PROCESSES="2") as first,
+        listener_process(ris, common, RIS_MLLP__PROCESSES="2") as second,
+    ):
+        for number, leaving in ((1, first), (2, second)):
+            for port in (own, common):
+                with Peer(port) as peer:
+                    assert outcome(peer.exchange(order(f"P{number}.{port}^EHR"))) == AA
+            leaving.stop()
+    assert not is_open(own)
 
 
 def is_open(port: int) -> bool:
