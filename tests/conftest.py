@@ -1,12 +1,10 @@
 """What every test of the domain stands on: a migrated database of each engine, and a hospital in it."""
 
-import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 
 from ris.base.clock import Clock, utc_now
@@ -15,12 +13,12 @@ from ris.processes import database
 from ris.settings import Data, Database, Reports, Settings
 from tests.factories.hospital import Hospital, build_hospital
 from tests.postgres import PostgresServer
+from tests.reuse import ReusedDatabase
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 TEMPLATE = "ris_template"
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +42,11 @@ def postgres_template(postgres: PostgresServer) -> str:
     return TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def reused_database(postgres: PostgresServer, postgres_template: str) -> ReusedDatabase:
+    return ReusedDatabase(postgres, postgres_template, "ris")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -57,13 +60,9 @@ def settings(engine_name: str, tmp_path: Path, request: pytest.FixtureRequest) -
         shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "ris.db")
         yield Settings(data=Data(dir=tmp_path), reports=quick)
         return
-    template = request.getfixturevalue("postgres_template")
-    server: PostgresServer = request.getfixturevalue("postgres")
-    name = f"ris_{next(_numbers)}"
-    with psycopg.connect(server.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield Settings(data=Data(dir=tmp_path), database=Database(url=server.url(name)), reports=quick)
-    server.drop_database(name)
+    database: ReusedDatabase = request.getfixturevalue("reused_database")
+    with database.lent() as url:
+        yield Settings(data=Data(dir=tmp_path), database=Database(url=url), reports=quick)
 
 
 @pytest.fixture

@@ -84,28 +84,29 @@ class PostgresServer:
         while any(Path(f"/proc/{victim}").exists() for victim in victims):
             time.sleep(0.01)
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, template: str = "template1") -> str:
         """Returns the new database's URL."""
-        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
         """Throws out who is still connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def connect(self, name: str = "postgres") -> psycopg.Connection:
+        """To a database; each statement commits by itself."""
+        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname=name, autocommit=True)
+
     def _execute(self, statement: sql.Composed) -> None:
-        with self._connect() as connection:
+        with self.connect() as connection:
             connection.execute(statement)
 
     def _answers(self) -> bool:
         try:
-            self._connect().close()
+            self.connect().close()
         except psycopg.OperationalError:
             return False
         return True
-
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(host="127.0.0.1", port=self.port, user="postgres", dbname="postgres", autocommit=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run([_binary(program), *arguments], cwd=self.folder, capture_output=True, text=True, **_as_owner())

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -260,9 +259,8 @@ def _settings(engine_name: str, folder: Path, request: pytest.FixtureRequest) ->
         return Settings(data=Data(dir=folder))
     server = request.getfixturevalue("postgres")
     name = f"house_{uuid.uuid4().hex}"
-    with psycopg.connect(server.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgres_template')}")
-    return Settings(data=Data(dir=folder), database=Database(url=server.url(name)))
+    url = server.create_database(name, request.getfixturevalue("postgres_template"))
+    return Settings(data=Data(dir=folder), database=Database(url=url))
 
 
 @pytest.mark.parametrize("seed", range(4))
