@@ -9,6 +9,7 @@ from pathlib import Path
 
 import waitress
 from playwright.sync_api import Browser, BrowserContext, Page
+from waitress import wasyncore
 
 from ris.bootstrap import Ris
 from ris.web.app import create_app
@@ -32,7 +33,8 @@ class House:
 @contextmanager
 def served(ris: Ris) -> Iterator[str]:
     """The address of the pages."""
-    server = waitress.create_server(create_app(ris), host="127.0.0.1", port=0, threads=4)
+    sockets: dict = {}
+    server = waitress.create_server(create_app(ris), map=sockets, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -40,8 +42,10 @@ def served(ris: Ris) -> Iterator[str]:
     finally:
         # A poll that is still being answered would else write to what is closed.
         server.task_dispatcher.shutdown()
-        server.close()
+        # In its own thread: it waits on these sockets, and one that is closed under it is a fault.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(sockets, ignore_all=True))
         thread.join(10)
+        assert not thread.is_alive()
 
 
 def context_of(browser: Browser, scheme: str = "light", **options: object) -> BrowserContext:

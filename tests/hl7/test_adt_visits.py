@@ -1,5 +1,6 @@
 """Visits by ADT: what each event does to them, how they and accounts and identifiers are moved and merged."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -107,7 +108,7 @@ def test_an_order_that_names_the_patient_otherwise_is_linked_and_the_difference_
     with ris.read() as session:
         known = patient_of(session, "M1")
         assert (known.given, order_of(session, "P3").patient_id) == ("Anna", known.id)
-    assert not [facts for (facts,) in rows(ris, "SELECT facts FROM event") if "Ida" in str(facts) or "2001" in str(facts)]
+    assert not [facts for (facts,) in rows(ris, "SELECT facts FROM event") if "Ida" in str(facts) or re.search(r"\b2001", str(facts))]
 
 
 def test_a_partner_may_agree_that_messages_for_a_merged_patient_are_refused(ris: Ris, hospital: Hospital) -> None:

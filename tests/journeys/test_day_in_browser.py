@@ -61,9 +61,10 @@ def _booked_by_drag(browser: Browser, house: House, exam: RequestedProcedure, wa
     page = person.page
     card = page.locator(f"#w-{exam.id}")
     expect(card).to_be_visible()
+    # First, since it scrolls: the other two are looked for where they are then.
+    target = _row(page, wall)
     head = page.locator(".ec-col-head", has_text="Room CT1").bounding_box()
     box = card.bounding_box()
-    target = _row(page, wall)
     assert head
     assert box
     page.mouse.move(box["x"] + 20, box["y"] + 10)
