@@ -52,7 +52,8 @@ def _query(*where: sa.ColumnElement[bool]) -> Prepared:
 
 _EXACT = _query(_is(Patient.family_key, "family"), _begins(Patient.given_key, "given"))
 _BEGINNING = _query(_begins(Patient.family_key, "family"), _begins(Patient.given_key.concat(""), "given"))
-"""The given name as an expression: an index of given names alone is not to be walked through for it."""
+_BEGINNING_BY_GIVEN = _query(_begins(Patient.family_key.concat(""), "family"), _begins(Patient.given_key, "given"))
+"""Of both, the shorter one is an expression, so that the index of the longer is walked through."""
 _GIVEN = _query(_begins(Patient.given_key, "given"))
 _LAST = _query(Patient.family_last != "", _is(Patient.family_last, "family"), _begins(Patient.given_key, "given"))
 _FAMILY_ERROR = _query(is_among(Patient.family_key, "families"), _begins(Patient.given_key, "given"))
@@ -92,7 +93,7 @@ class Finder:
             self._add(_GIVEN, **_span("given", given))
             return
         self._add(_EXACT, family=family, **_span("given", given))
-        self._add(_BEGINNING, **_span("family", family), **_span("given", given))
+        self._add(_BEGINNING if len(family) >= len(given) else _BEGINNING_BY_GIVEN, **_span("family", family), **_span("given", given))
         self._add(_LAST, family=family, **_span("given", given))
 
     def named_alike(self, family: str, given: str) -> None:

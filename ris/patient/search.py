@@ -84,16 +84,19 @@ def _fitting(session: Session, typed: Typed, where: _Where, limit: int) -> list[
 
 
 def _by_name(finder: Finder, typed: Typed, limit: int) -> None:
-    """Errors and sounds are looked for only where what was typed finds too few, or nobody of that birth date."""
+    """The cheapest look-ups first; the next only where those before have brought too few, or nobody who was born so and named so."""
+
+    def is_enough() -> bool:
+        fits = [fit for _, fit in _ranked(typed, finder)]
+        return bool(fits) and fits[0] >= likeness.SOUNDS if typed.born else len(fits) >= limit
+
     if typed.born:
         finder.born(typed.born)
-    for family, given in typed.names:
-        finder.named(family, given)
-    fits = [score for _, score in _ranked(typed, finder)]
-    if (typed.born and fits and fits[0] == 1.0) or (not typed.born and len(fits) >= limit):
-        return
-    for family, given in typed.names:
-        finder.named_alike(family, given)
+    for look_up in (finder.named, finder.named_alike):
+        if is_enough():
+            return
+        for family, given in typed.names:
+            look_up(family, given)
 
 
 def _ranked(typed: Typed, finder: Finder) -> list[tuple[int, float]]:
