@@ -13,6 +13,10 @@ class Order(Versioned, Base):
     """What the placer asked for: an imaging service request."""
 
     __tablename__ = "imaging_order"
+    __table_args__ = (
+        sa.Index("ix_imaging_order_held_until", "held_until", sqlite_where=sa.text("held_until IS NOT NULL"),
+                 postgresql_where=sa.text("held_until IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[Key]
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
@@ -57,6 +61,8 @@ class Order(Versioned, Base):
     held_at: Mapped[datetime | None]
     """Since when the placer wants nothing done; None while it may be."""
     held_reason: Mapped[str] = mapped_column(default="")
+    held_until: Mapped[datetime | None]
+    """When the hold ends by itself; None for one that is released by somebody."""
 
     procedures: Mapped[list["RequestedProcedure"]] = relationship(
         back_populates="order", order_by="RequestedProcedure.sequence", lazy="selectin"

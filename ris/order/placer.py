@@ -42,7 +42,7 @@ def release(uow: UnitOfWork, order_id: int) -> Order:
     if order.held_at is None:
         return order
     uow.touch()
-    order.held_at, order.held_reason = None, ""
+    order.held_at, order.held_reason, order.held_until = None, "", None
     event = order_event("order.released", order)
     uow.emit(event)
     task.settle(uow, "order_held", event.about)

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.exports import charges_csv
+from ris.order import desk as orders
 from ris.processes import backup
 from ris.processes.runs import Leader, Runs
 from ris.report import service as reports
@@ -73,6 +74,14 @@ def seal_audit(ris: Ris) -> str:
         return f"{seal.seal(uow)} sealed"
 
 
+def end_holds(ris: Ris) -> str:
+    with ris.read() as session:
+        if not orders.is_release_due(session, ris.clock()):
+            return "nothing was due"
+    with ris.uow() as uow:
+        return f"{orders.release_due(uow)} released"
+
+
 def tidy(ris: Ris) -> str:
     """Forgets sessions, failed logins and form keys that no longer count, and seals entries that came very late."""
     with ris.uow() as uow:
@@ -89,6 +98,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
     "publish-reports": Often(publish_reports, 2.0),
     "seal-audit": Often(seal_audit, 1.0),
+    "end-holds": Often(end_holds, 30.0),
     "tidy": Often(tidy, 3600.0),
 }
 

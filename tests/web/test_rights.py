@@ -72,6 +72,13 @@ ROUTES: dict[str, P | str] = {
     "merges.index": P.PATIENT_MERGE,
     "merges.merge": P.PATIENT_MERGE,
     "merges.preview": P.PATIENT_MERGE,
+    "orders.cancel": P.ORDER_CANCEL,
+    "orders.correct": P.ORDER_ENTER,
+    "orders.enter": P.ORDER_ENTER,
+    "orders.hold": P.ORDER_ENTER,
+    "orders.new": P.ORDER_ENTER,
+    "orders.release": P.ORDER_ENTER,
+    "orders.show": P.EXAM_READ,
     "partners.add": P.INTERFACE_MANAGE,
     "partners.change": P.INTERFACE_MANAGE,
     "partners.index": P.INTERFACE_MANAGE,
@@ -135,7 +142,7 @@ WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "re
 DEEDS = {"arrivals": "arrive", "technologist": "start", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"charge_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}
+AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}
 """What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
@@ -198,7 +205,8 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         step_id = uow.session.scalars(sa.select(ScheduledProcedureStep.id).where(ScheduledProcedureStep.procedure_id == procedure_id)).one()
         facts = {"partner_id": hospital.partner_id, "code": "XYZ"}
         task = tasks.open(uow, "map_procedure", Ref("procedure", procedure_id), "A test", site_id=hospital.sites[site], facts=facts)
-        patient_id = uow.session.get_one(RequestedProcedure, procedure_id).order.patient_id
+        order = uow.session.get_one(RequestedProcedure, procedure_id).order
+        patient_id = order.patient_id
         merge = patients.merge(uow, survivor_id=patient_id, loser_id=make_patient(uow).id)
         charge = uow.add(
             Charge(
@@ -209,7 +217,7 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         uow.session.flush()
         return {
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
-            "merge_id": merge.id, "charge_id": charge.id,
+            "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id,
         }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def show(patient_id: int) -> ResponseReturnValue:
             reports=statuses(session, [exam.procedure_id for exam in exams]),
             merges=queries.merges(session, patient_id),
             may_edit=_is_visible(session, patient_id, Permission.PATIENT_EDIT) and may_anywhere(Permission.PATIENT_EDIT),
+            may_order=_is_visible(session, patient_id, Permission.ORDER_ENTER) and may_anywhere(Permission.ORDER_ENTER),
             may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
         )
 

@@ -1,4 +1,4 @@
-"""Registering at the desk in Chromium: by keyboard, past the guard, to the record that was made."""
+"""The desk in Chromium: a patient registered past the guard, and an order entered and held, all by keyboard."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,9 @@ def address(ris: Ris) -> Iterator[str]:
         yield address
 
 
-def test_a_sister_is_registered_after_a_look_at_who_is_alike(address: str, page: Page, request: pytest.FixtureRequest) -> None:
+def test_a_sister_is_registered_after_a_look_at_who_is_alike_and_gets_an_order(
+    address: str, page: Page, request: pytest.FixtureRequest
+) -> None:
     problems = page_problems(page)
     scheme = request.node.callspec.params["page"]
     log_in(page, address, "front_desk", "/search?q=medow+berta")
@@ -46,4 +48,23 @@ def test_a_sister_is_registered_after_a_look_at_who_is_alike(address: str, page:
     expect(page.get_by_role("status")).to_contain_text("The patient is registered.")
     expect(page.locator(".patient-banner")).to_contain_text("Meadow, Berta")
     assert axe(page) == []
+    page.keyboard.press("Alt+o")
+    page.get_by_label("Exam *", exact=True).fill("XRHAND")
+    page.get_by_label("Side", exact=True).select_option("left")
+    page.get_by_label("Site").last.select_option("Main hospital")
+    page.get_by_label("Numbered by").select_option("EHR")
+    page.get_by_label("Reason").press("Enter")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    expect(page.get_by_label("Side", exact=True)).to_have_value("L")
+    assert axe(page) == []
+    shoot(page, f"order_new_{scheme}")
+    page.get_by_label("Reason").fill("fell on it")
+    page.get_by_label("Reason").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The order is entered")
+    page.get_by_text("Hold it").press("Enter")
+    page.get_by_label("Why").first.fill("the patient asks first")
+    page.get_by_label("Why").first.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("On hold since")
+    assert axe(page) == []
+    shoot(page, f"order_{scheme}")
     assert [p.text for p in problems if "422" not in p.text and "409" not in p.text] == [], "no more than the two refusals"

@@ -1,0 +1,82 @@
+"""The form of an order: what is read from it, and how a known order fills it."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from ris.base.clock import from_wall_clock, local
+from ris.catalog.model import Procedure
+from ris.order import desk
+from ris.order.model import Order
+from ris.order.service import OrderRequest, ProcedureRequest
+from ris.order.status import Priority
+from ris.web.form import Form
+
+ROWS = 4
+"""So many procedures can be ordered at once."""
+SIDES = (("L", "left"), ("R", "right"), ("B", "both"))
+PRIORITIES = (
+    (Priority.routine.value, "Routine"), (Priority.stat.value, "STAT"), (Priority.asap.value, "ASAP"),
+    (Priority.preoperative.value, "Pre-op"), (Priority.callback.value, "Callback"), (Priority.timing_critical.value, "Timed"),
+)  # fmt: skip
+LABELS = {
+    "orderer_name": "Who orders", "orderer_number": "The orderer's number", "callback": "The callback number", "reason": "The reason",
+    "clinical_information": "The clinical information", "danger": "The danger", "transport": "The transport", "diagnosis": "The diagnosis",
+    "copies_to": "Copies to",
+}  # fmt: skip
+_LONG = {"reason": 500, "clinical_information": 2000, "copies_to": 500}
+
+
+def details(form: Form, zone: str) -> dict[str, Any]:
+    """What may be corrected later too, by the name of the order's column."""
+    said: dict[str, Any] = {
+        name: form.text(name, label, required=name == "reason", longest=_LONG.get(name, 200)) for name, label in LABELS.items()
+    }
+    said["priority"] = form.choice("priority", "The priority", Priority, default=Priority.routine)
+    said["requested_at"] = moment(form, "requested_at", "The time wished for", zone)
+    return said
+
+
+def request(
+    form: Form, *, patient_id: int, site_id: int, zone: str, offered: Mapping[str, Procedure], partner_ids: Collection[int]
+) -> OrderRequest:
+    """The whole order; what is wrong stands in `form.errors`."""
+    procedures = _procedures(form, offered)
+    partner_id = form.key("partner_id", "Who numbers the order", partner_ids, required=False)
+    return OrderRequest(patient_id=patient_id, site_id=site_id, procedures=procedures, partner_id=partner_id, **details(form, zone))
+
+
+def filled(order: Order, zone: str) -> Form:
+    said = {name: str(getattr(order, name)) for name in desk.TEXTS}
+    wished = f"{local(order.requested_at, zone):%Y-%m-%dT%H:%M}" if order.requested_at else ""
+    return Form({**said, "priority": order.priority.value, "requested_at": wished, "row_version": str(order.row_version)})
+
+
+def moment(form: Form, name: str, label: str, zone: str) -> datetime | None:
+    """A local time of the site as a browser writes it."""
+    text = form.text(name, label)
+    if not text:
+        return None
+    try:
+        return from_wall_clock(datetime.fromisoformat(text).replace(tzinfo=None), zone)
+    except (ValueError, OverflowError):
+        form.errors[name] = f"{label} is no time of the site's clock."
+        return None
+
+
+def _procedures(form: Form, offered: Mapping[str, Procedure]) -> tuple[ProcedureRequest, ...]:
+    """Each row names a procedure by its code, or as the list shows it: code, then name."""
+    wanted = []
+    for row in range(1, ROWS + 1):
+        text = form.text(f"procedure_{row}", "The exam")
+        if not text:
+            continue
+        procedure = offered.get(text.split(" ", 1)[0].upper())
+        if procedure is None:
+            form.errors[f"procedure_{row}"] = "There is no such exam: take one from the list."
+            continue
+        side = form.value(f"side_{row}")
+        wanted.append(desk.procedure_request(procedure, side if side in dict(SIDES) else ""))
+    if not wanted and not any(name.startswith("procedure_") for name in form.errors):
+        form.errors["procedure_1"] = "An order asks for at least one exam."
+    return tuple(wanted)

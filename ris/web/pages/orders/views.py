@@ -1,0 +1,177 @@
+"""The pages of orders: enter one for a patient, see it, correct, hold, release and cancel it."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import request as http
+from flask.typing import ResponseReturnValue
+
+from ris.base.errors import NotFound, RisError
+from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
+from ris.order import desk, placer, service
+from ris.order.page import OrderPage, number_givers, order_page
+from ris.order.queries import is_visible
+from ris.patient.queries import PatientRow, patient
+from ris.scheduling.appointment import site_names, zone_of
+from ris.staff.permission import Permission
+from ris.web.access import may, not_here, requires, sites_for
+from ris.web.form import Form
+from ris.web.page import changing, look, reading, use_key, used_before, working_site
+from ris.web.pages.orders import asked
+
+bp = Blueprint("orders", __name__, template_folder="templates")
+
+
+@bp.get("/patients/<int:patient_id>/orders/new")
+@requires(Permission.ORDER_ENTER)
+def new(patient_id: int) -> ResponseReturnValue:
+    row = _patient(patient_id)
+    look("patient", Ref("patient", patient_id), patient_id=patient_id)
+    return _new(row, Form({"site_id": str(working_site(sites_for(Permission.ORDER_ENTER)) or "")}))
+
+
+@bp.post("/patients/<int:patient_id>/orders/new")
+@requires(Permission.ORDER_ENTER)
+def enter(patient_id: int) -> ResponseReturnValue:
+    row = _patient(patient_id)
+    if (before := used_before()) is not None:
+        return before
+    form = Form(http.form)
+    own = sites_for(Permission.ORDER_ENTER)
+    site_id = form.key("site_id", "The site", own)
+    with reading() as session:
+        zone = zone_of(session, site_id) if site_id else "UTC"
+        partner_ids = [partner_id for partner_id, _ in number_givers(session)]
+        wanted = asked.request(
+            form, patient_id=patient_id, site_id=site_id or 0, zone=zone, offered=desk.offered(session), partner_ids=partner_ids
+        )
+    if form.errors:
+        return _new(row, form), 422
+    try:
+        with changing() as uow:
+            order = desk.enter(uow, wanted)
+            target = url_for("orders.show", order_id=order.id)
+            use_key(uow, target)
+    except RisError as error:
+        return _new(row, form, error.message), error.http_status
+    numbers = ", ".join(procedure.accession_number for procedure in order.procedures)
+    flash(f"The order is entered: {numbers}.")
+    return redirect(target, 303)
+
+
+@bp.get("/orders/<int:order_id>")
+@requires(Permission.EXAM_READ)
+def show(order_id: int) -> ResponseReturnValue:
+    page = _order(order_id, Permission.EXAM_READ)
+    look("order", Ref("order", order_id), patient_id=page.order.patient_id, site_id=page.order.site_id)
+    return _show(page)
+
+
+@bp.post("/orders/<int:order_id>")
+@requires(Permission.ORDER_ENTER)
+def correct(order_id: int) -> ResponseReturnValue:
+    page = _order(order_id, Permission.ORDER_ENTER)
+    form = Form(http.form)
+    said = asked.details(form, page.zone)
+    row_version = form.number("row_version", "The version", least=0, most=2**31, required=True)
+    if form.errors or row_version is None:
+        return _show(page, form=form), 422
+    return _do(page, lambda uow: desk.correct(uow, order_id, said, row_version=row_version), "The order is saved.", form)
+
+
+@bp.post("/orders/<int:order_id>/hold")
+@requires(Permission.ORDER_ENTER)
+def hold(order_id: int) -> ResponseReturnValue:
+    page = _order(order_id, Permission.ORDER_ENTER)
+    form = Form(http.form)
+    reason = form.text("hold_reason", "Why it is held", required=True)
+    until = asked.moment(form, "held_until", "The end of the hold", page.zone)
+    if form.errors:
+        return _show(page, holding=form), 422
+    return _do(page, lambda uow: desk.hold(uow, order_id, reason, until=until), "The order is on hold: nothing of it can be booked.")
+
+
+@bp.post("/orders/<int:order_id>/release")
+@requires(Permission.ORDER_ENTER)
+def release(order_id: int) -> ResponseReturnValue:
+    page = _order(order_id, Permission.ORDER_ENTER)
+    return _do(page, lambda uow: placer.release(uow, order_id), "The order is released: it can be booked.")
+
+
+@bp.post("/orders/<int:order_id>/cancel")
+@requires(Permission.ORDER_CANCEL)
+def cancel(order_id: int) -> ResponseReturnValue:
+    page = _order(order_id, Permission.ORDER_CANCEL)
+    form = Form(http.form)
+    reason = form.text("cancel_reason", "Why it is cancelled", required=True)
+    if form.errors:
+        return _show(page, cancelling=form), 422
+    return _do(page, lambda uow: service.cancel(uow, order_id, reason), "The order is cancelled with all its exams; the placer is told.")
+
+
+# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _do(page: OrderPage, work: Callable[[UnitOfWork], object], done: str, form: Form | None = None) -> ResponseReturnValue:
+    """Runs a change once; a refused one shows the order as it is now, with what was written."""
+    if (before := used_before()) is not None:
+        return before
+    order_id = page.order.id
+    target = url_for("orders.show", order_id=order_id)
+    try:
+        with changing() as uow:
+            work(uow)
+            use_key(uow, target)
+    except RisError as error:
+        now = _order(order_id, Permission.EXAM_READ)
+        if form is not None:
+            form.values["row_version"] = str(now.order.row_version)
+        return _show(now, form=form, refused=error.message), error.http_status
+    flash(done)
+    return redirect(target, 303)
+
+
+def _new(row: PatientRow, form: Form, refused: str = "") -> str:
+    with reading() as session:
+        return render_template(
+            "orders/new.html",
+            patient=row, form=form, refused=refused, sites=site_names(session, sites_for(Permission.ORDER_ENTER)),
+            offered=desk.offered(session).values(), givers=number_givers(session), rows=asked.ROWS, sides=asked.SIDES,
+            priorities=asked.PRIORITIES,
+        )  # fmt: skip
+
+
+def _show(
+    page: OrderPage, *, form: Form | None = None, holding: Form | None = None, cancelling: Form | None = None, refused: str = ""
+) -> str:
+    site_id = page.order.site_id
+    with reading() as session:
+        row = patient(session, page.order.patient_id)
+    return render_template(
+        "orders/show.html",
+        page=page, order=page.order, patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
+        holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
+        may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
+        may_cancel=may(Permission.ORDER_CANCEL, site_id) and not page.has_ended and not page.has_begun,
+    )  # fmt: skip
+
+
+def _order(order_id: int, permission: Permission) -> OrderPage:
+    with reading() as session:
+        page = order_page(session, order_id)
+    if page is None:
+        abort(404)
+    if not may(permission, page.order.site_id):
+        raise not_here(permission, Ref("order", order_id))
+    return page
+
+
+def _patient(patient_id: int) -> PatientRow:
+    with reading() as session:
+        row = patient(session, patient_id)
+        if row is None or row.merged_into_id is not None:
+            raise NotFound("there is no such patient")
+        if not is_visible(session, patient_id, sites_for(Permission.ORDER_ENTER)):
+            raise not_here(Permission.ORDER_ENTER, Ref("patient", patient_id))
+        return row
