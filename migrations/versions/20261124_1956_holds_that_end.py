@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "6d1f80c3b72a"
-down_revision = "0b7ac24d9e15"
+down_revision = "b3f0c6d5719e"
 branch_labels = None
 depends_on = None
 
