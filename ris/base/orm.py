@@ -4,6 +4,7 @@ import enum
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
@@ -45,6 +46,19 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Exact(sa.TypeDecorator[Decimal]):
+    """A decimal number as it was written: SQLite would make a binary fraction of it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: sa.Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
 def _values(members: type[enum.StrEnum]) -> list[str]:
     return [m.value for m in members]
 
@@ -53,6 +67,7 @@ class Base(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
+        Decimal: Exact(),
         int: sa.BigInteger(),
         str: sa.Text(),
         dict[str, Any]: sa.JSON(),

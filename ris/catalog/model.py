@@ -206,3 +206,27 @@ class CodeMap(Versioned, Base):
     """A key of `ris.catalog.service.MAPPED_KINDS`."""
     their_code: Mapped[str]
     our_code: Mapped[str]
+
+
+class MaterialKind(enum.StrEnum):
+    contrast = "contrast"
+    medication = "medication"
+    tracer = "tracer"
+    supply = "supply"
+
+
+class Material(Versioned, Base):
+    """What may be given to a patient or used up in an exam."""
+
+    __tablename__ = "material"
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    kind: Mapped[MaterialKind]
+    unit: Mapped[str]
+    charge_code: Mapped[str] = mapped_column(default="")
+    """Empty for what is not charged by itself."""
+    charge_amount: Mapped[int | None]
+    """Minor units of the site's currency for one unit; without one the charge is held."""
+    active: Mapped[bool] = mapped_column(default=True)

@@ -124,13 +124,14 @@ class Visit(Versioned, Base):
 
 
 class Allergy(Base):
-    """AL1: what a patient must not be given, as one sender says it; the sender's next list replaces its last."""
+    """AL1: what a patient must not be given, as one sender says it (the sender's next list replaces its last), or as it was seen here."""
 
     __tablename__ = "allergy"
 
     id: Mapped[Key]
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
-    partner_id: Mapped[int] = mapped_column(references("partner.id"))
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
+    """Who says it; None for what was seen here."""
     kind: Mapped[str]
     """AL1-2, table 0127."""
     code: Mapped[str]
