@@ -10,6 +10,7 @@ from ris.billing import service as billing
 from ris.order import service as order
 from ris.order import visits
 from ris.report import service as report
+from ris.report import undone
 from ris.scheduling import service as scheduling
 from ris.task import delivery, message
 
@@ -31,6 +32,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "message.replayed": (message.settle_replayed,),
     "message.let_in": (message.settle_let_in,),
     "exam.completed": (report.await_reading, billing.capture_technical),
+    "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
     "report.published": (billing.capture_professional,),
     "report.retracted": (billing.void_professional,),
 }

@@ -26,6 +26,13 @@ def capture_professional(uow: UnitOfWork, event: Event) -> None:
         _capture(uow, procedure_id, Component.professional)
 
 
+def void_technical(uow: UnitOfWork, event: Event) -> None:
+    """The exam was not complete after all: its next completion is charged anew."""
+    charge = uow.session.scalars(_in_force(event.about.id, Component.technical).with_for_update()).one_or_none()
+    if charge is not None:
+        _void(uow, charge, "the completion of the exam was undone")
+
+
 def void_professional(uow: UnitOfWork, event: Event) -> None:
     """The report is retracted: its reading is not charged. The next one is."""
     for procedure_id in event.facts["procedure_ids"]:

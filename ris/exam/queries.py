@@ -49,6 +49,9 @@ class StepRow(Named):
     arrived_at: datetime | None
     checked_in_by: str | None
     started_at: datetime | None
+    ended_at: datetime | None
+    paused_at: datetime | None
+    paused_seconds: int | None
     technologist: str | None
     patient_class: str | None
     """PV1-2, table 0004."""
@@ -57,10 +60,17 @@ class StepRow(Named):
     is_held: bool
     """Whether the placer wants nothing done with it."""
 
+    def minutes_running(self, now: datetime) -> int:
+        """Whole minutes since it began, without interruptions; until it ended or is interrupted."""
+        if self.started_at is None:
+            return 0
+        until = self.ended_at or self.paused_at or now
+        return max(0, int((until - self.started_at).total_seconds()) - (self.paused_seconds or 0)) // 60
+
 
 _PERFORMED = (
     sa.select(PerformedProcedureStep.id)
-    .where(PerformedProcedureStep.step_id == ScheduledProcedureStep.id)
+    .where(PerformedProcedureStep.step_id == ScheduledProcedureStep.id, PerformedProcedureStep.undone_at.is_(None))
     .order_by(PerformedProcedureStep.id.desc())
     .limit(1)
     .correlate(ScheduledProcedureStep)
@@ -107,6 +117,12 @@ def current_step_id(session: Session, procedure_id: int) -> int | None:
     )
 
 
+def room_of_appointment(session: Session, procedure_id: int) -> int | None:
+    """The room of the appointment that counts now; None without one."""
+    step_id = current_step_id(session, procedure_id)
+    return session.scalar(sa.select(ScheduledProcedureStep.room_id).where(ScheduledProcedureStep.id == step_id))
+
+
 def _waits_since() -> sa.ColumnElement[bool]:
     """That the exam has had no other appointment since this one."""
     later = aliased(ScheduledProcedureStep)
@@ -141,7 +157,7 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             Order.priority, step.site_id, Site.zone, sa.func.coalesce(begun_in.id, Room.id), sa.func.coalesce(begun_in.name, Room.name),
             step.starts_at, step.ends_at, Order.danger, Order.transport,
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),
-            performed.started_at,
+            performed.started_at, performed.ended_at, performed.paused_at, performed.paused_seconds,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
             Visit.patient_class, Visit.location, Order.held_at.is_not(None),
         )

@@ -185,10 +185,11 @@ def move(
     target = status.PROCEDURE.go(step, procedure.status, satisfied)
     uow.touch()
     procedure.status = target
-    if target is ProcedureStatus.in_progress:
+    if target in status.NOT_STARTED:
+        procedure.started_at = None
+    elif target is ProcedureStatus.in_progress and procedure.started_at is None:
         procedure.started_at = uow.now
-    if target not in status.OPEN:
-        procedure.ended_at = uow.now
+    procedure.ended_at = None if target in status.OPEN else uow.now
     _derive_status(procedure.order)
     return target
 

@@ -68,6 +68,9 @@ PROCEDURE = Machine(
         step("start", (S.scheduled, S.arrived), S.in_progress, KNOWN_PROCEDURE, NOT_HELD),
         step("complete", (S.in_progress,), S.completed),
         step("discontinue", (S.in_progress,), S.discontinued),
+        step("undo_start", (S.in_progress,), S.arrived),
+        step("undo_complete", (S.completed,), S.in_progress),
+        step("undo_discontinue", (S.discontinued,), S.in_progress),
         step("cancel", NOT_STARTED, S.cancelled),
     ),
 )

@@ -1,4 +1,4 @@
-"""What senders say of a patient's body: allergies, and the findings that an exam depends on."""
+"""What is known of a patient's body: allergies, and the findings that an exam depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +51,17 @@ def replace_allergies(uow: UnitOfWork, patient_id: int, partner_id: int, said: S
             )
         )  # fmt: skip
     uow.emit(Event("patient.allergies_updated", Ref("patient", patient_id), patient_id=patient_id, facts={"count": len(wanted)}))
+
+
+@service
+def note_allergy(uow: UnitOfWork, patient_id: int, seen: AllergyData) -> None:
+    """A reaction that was seen here; no list of a sender takes it away. The same again is no change."""
+    where = {"kind": seen.kind, "code": seen.code, "text": seen.text, "severity": seen.severity, "reaction": seen.reaction}
+    known = sa.select(Allergy.id).filter_by(patient_id=patient_id, partner_id=None, **where)
+    if uow.session.scalar(known.limit(1)) is not None:
+        return
+    uow.add(Allergy(id=new_id(), patient_id=patient_id, partner_id=None, **where))
+    uow.emit(Event("patient.allergies_updated", Ref("patient", patient_id), patient_id=patient_id, facts={"count": 1}))
 
 
 @service

@@ -73,10 +73,14 @@ def answer_to(question: Question, screening: Iterable[ScreenRow]) -> ScreenRow |
     return next((row for row in screening if row.question is question), None)
 
 
+def is_to_contrast(allergy: AllergyRow) -> bool:
+    return _CONTRAST.search(allergy.text) is not None
+
+
 def against_contrast(allergies: Iterable[AllergyRow], observations: Iterable[ObservationRow]) -> list[str]:
     """One sentence each; also that the kidneys are not known, which is no all-clear."""
     latest = {row.kind: row for row in observations}
-    found = [f"Allergy: {row.text}" for row in allergies if _CONTRAST.search(row.text)]
+    found = [f"Allergy: {row.text}" for row in allergies if is_to_contrast(row)]
     filtration = _from_egfr(latest.get(ObservationKind.egfr))
     if filtration and filtration.is_below(LOWEST_EGFR):
         found.append(f"{filtration.text}: below {LOWEST_EGFR}")

@@ -73,6 +73,13 @@ def row(page: Page, family: str) -> Locator:
     return page.locator("tr[tabindex]").filter(has_text=family)
 
 
+def confirm(page: Page) -> None:
+    """Starts the exam of the row that has the focus: one key opens the check list, one confirms it."""
+    page.keyboard.press("s")
+    expect(page.get_by_role("button", name="All of this is so: start")).to_be_focused()
+    page.keyboard.press("Enter")
+
+
 def families(page: Page) -> list[str]:
     return [name.split(",")[0] for name in page.locator(".row-name").all_inner_texts()]
 
@@ -142,7 +149,7 @@ def test_the_technologist_starts_completes_with_a_note_and_discontinues_with_a_r
         log_in(page, desk.address, "technologist", "/worklists/technologist")
         expect(page.locator("tr[tabindex]").first).to_be_focused()
         row(page, "Alder").focus()
-        page.keyboard.press("s")
+        confirm(page)
         expect(row(page, "Alder")).to_contain_text("started")
         expect(row(page, "Alder")).to_be_focused()
         page.keyboard.press("c")
@@ -154,7 +161,7 @@ def test_the_technologist_starts_completes_with_a_note_and_discontinues_with_a_r
             performed = session.query(PerformedProcedureStep).filter_by(procedure_id=desk.exams["Alder"]).one()
         assert performed.note == "Patient moved, series 2 repeated"
         row(page, "Cedar").focus()
-        page.keyboard.press("s")
+        confirm(page)
         expect(row(page, "Cedar")).to_contain_text("started")
         expect(row(page, "Cedar")).to_be_focused()
         page.keyboard.press("x")
@@ -171,7 +178,8 @@ def test_without_javascript_a_reason_is_asked_on_a_page(browser: Browser, desk: 
     with context_of(browser, java_script_enabled=False) as context:
         page = context.new_page()
         log_in(page, desk.address, "technologist", "/worklists/technologist")
-        row(page, "Cedar").get_by_role("button", name="Start").click()
+        row(page, "Cedar").get_by_role("link", name="Start").click()
+        page.get_by_role("button", name="All of this is so: start").click()
         row(page, "Cedar").get_by_role("link", name="Discontinue").click()
         page.get_by_label("Why it is broken off").fill("claustrophobia")
         page.get_by_role("button", name="Discontinue").click()

@@ -1,15 +1,19 @@
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from ris.base.errors import Invalid, NotAllowedNow, NotFound
+from ris.billing.model import Charge
 from ris.bootstrap import Ris
 from ris.catalog.model import Modality, Room
 from ris.exam import queries, service
 from ris.exam.model import Arrival, PerformedProcedureStep
+from ris.exam.performed import performed_of
 from ris.order.model import RequestedProcedure
 from ris.outbox.model import StoredEvent
+from ris.report import service as reports
 from ris.report.queries import reading_worklist
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.queries import day_span
@@ -136,6 +140,84 @@ def test_an_exam_without_an_appointment_is_not_begun(ris: Ris, hospital: Hospita
 def test_an_exam_that_is_not_there_is_not_found(ris: Ris, hospital: Hospital) -> None:
     with pytest.raises(NotFound), ris.uow(hospital.actor("technologist")) as uow:
         service.start(uow, procedure_id=1)
+
+
+def act(ris: Ris, hospital: Hospital, deed: Callable[..., object], procedure_id: int, minutes: int = 0, **values: object) -> None:
+    """Something that the technologist does, so many minutes from now."""
+    with ris.uow(hospital.actor("technologist")) as uow:
+        uow.now += timedelta(minutes=minutes)
+        deed(uow, procedure_id=procedure_id, **values)
+
+
+def test_every_step_in_the_room_is_undone_and_the_placer_told(ris: Ris, hospital: Hospital) -> None:
+    exam = booked(ris, hospital)
+    arrive(ris, hospital, exam.id)
+    act(ris, hospital, service.start, exam.id)
+    act(ris, hospital, service.undo, exam.id)
+    assert state(ris, exam.id) == ("arrived", "arrived")
+    act(ris, hospital, service.start, exam.id)
+    act(ris, hospital, service.discontinue, exam.id, reason="the wrong row")
+    act(ris, hospital, service.undo, exam.id)
+    assert state(ris, exam.id) == ("in_progress", "started")
+    act(ris, hospital, service.complete, exam.id, note="good", image_count=240)
+    act(ris, hospital, service.undo, exam.id)
+    assert state(ris, exam.id) == ("in_progress", "started")
+    with ris.read() as session:
+        row = session.get_one(RequestedProcedure, exam.id)
+        performed_now = session.scalars(
+            sa.select(PerformedProcedureStep).where(
+                PerformedProcedureStep.procedure_id == exam.id, PerformedProcedureStep.undone_at.is_(None)
+            )
+        ).one()
+        assert reading_worklist(session, [hospital.sites["MAIN"]], ris.clock()) == []
+        assert session.scalars(sa.select(Charge.status)).all() == ["voided"]
+    assert (row.ended_at, row.ended_reason, performed_now.note, performed_now.status) == (None, "", "good", "IN PROGRESS")
+    act(ris, hospital, service.complete, exam.id)
+    assert events(ris, exam.id) == [
+        "exam.arrived", "exam.started", "exam.start_undone", "exam.started", "exam.discontinued", "exam.discontinuation_undone",
+        "exam.completed", "exam.completion_undone", "exam.completed",
+    ]  # fmt: skip
+    with ris.read() as session:
+        assert session.scalars(sa.select(Charge.status).order_by(Charge.id)).all() == ["voided", "ready"]
+
+
+def test_an_undone_start_without_an_arrival_leads_back_to_the_appointment(ris: Ris, hospital: Hospital) -> None:
+    exam = booked(ris, hospital)
+    act(ris, hospital, service.start, exam.id)
+    act(ris, hospital, service.undo, exam.id)
+    assert state(ris, exam.id) == ("scheduled", "booked")
+    with pytest.raises(NotAllowedNow, match="it has not begun"):
+        act(ris, hospital, service.undo, exam.id)
+
+
+def test_a_completion_is_not_undone_once_reading_has_begun_and_the_reader_is_named(ris: Ris, hospital: Hospital) -> None:
+    exam, opened = completed(ris, hospital), completed(ris, hospital)
+    with ris.uow(hospital.actor("radiologist")) as uow:
+        reports.claim(uow, reports.open_for(uow, exam.id).id)
+        reports.open_for(uow, opened.id)
+    with pytest.raises(NotAllowedNow, match="reading has begun: Test Radiologist"):
+        act(ris, hospital, service.undo, exam.id)
+    assert state(ris, exam.id) == ("completed", "finished")
+    act(ris, hospital, service.undo, opened.id)
+    with pytest.raises(NotAllowedNow, match="cannot read the exam"), ris.uow(hospital.actor("radiologist")) as uow:
+        reports.open_for(uow, opened.id)
+
+
+def test_an_interruption_is_no_room_time(ris: Ris, hospital: Hospital) -> None:
+    exam = booked(ris, hospital)
+    act(ris, hospital, service.start, exam.id)
+    with pytest.raises(NotAllowedNow, match="not paused"):
+        act(ris, hospital, service.resume, exam.id)
+    act(ris, hospital, service.pause, exam.id, 10)
+    with pytest.raises(NotAllowedNow, match="it is paused"):
+        act(ris, hospital, service.pause, exam.id, 11)
+    act(ris, hospital, service.resume, exam.id, 25)
+    act(ris, hospital, service.pause, exam.id, 30)
+    act(ris, hospital, service.complete, exam.id, 36)
+    with ris.read() as session:
+        row = performed_of(session, exam.id)
+    assert row is not None
+    assert row.minutes(ris.clock() + timedelta(days=1)) == 15
 
 
 def test_the_list_of_a_day_holds_its_appointments_and_the_technologists_also_what_is_left_open(ris: Ris, hospital: Hospital) -> None:

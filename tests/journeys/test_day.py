@@ -72,7 +72,7 @@ def _work_through(house: House, exam_id: int) -> None:
     front_desk = _at_work(house, "front_desk")
     front_desk.post(f"/worklists/arrivals/{exam_id}/arrive")
     technologist = _at_work(house, "technologist")
-    technologist.post(f"/worklists/technologist/{exam_id}/start")
+    technologist.post(f"/exams/{exam_id}/perform/start", confirmed="identity")
     technologist.post(f"/worklists/technologist/{exam_id}/complete", answer="moved a little")
     radiologist = _at_work(house, "radiologist")
     editor = radiologist.post(f"/worklists/reading/{exam_id}/read")

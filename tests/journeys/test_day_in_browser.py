@@ -109,7 +109,9 @@ def house_day(house: House) -> str:
 def _done(browser: Browser, house: House) -> None:
     person = Person(browser, house, "technologist", f"/worklists/technologist?date={house_day(house)}")
     page = person.page
-    page.locator("tr", has_text="Brook").first.get_by_role("button", name="Start").click()
+    page.locator("tr", has_text="Brook").first.get_by_role("link", name="Start").click()
+    expect(page.get_by_role("button", name="All of this is so: start")).to_be_focused()
+    page.keyboard.press("Enter")
     expect(page.locator("tr", has_text="Brook").first).to_contain_text("started")
     page.locator("tr", has_text="Brook").first.get_by_text("Complete").click()
     page.get_by_role("dialog").get_by_role("button", name="Complete").click()

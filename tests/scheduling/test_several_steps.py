@@ -133,6 +133,24 @@ def test_the_exam_is_done_when_its_last_step_is(ris: Ris, hospital: Hospital, sc
     assert [step.status for step in steps_of(ris, scan.id)] == ["finished", "finished"]
 
 
+def test_each_step_is_undone_by_itself_and_the_exam_begins_with_the_first(ris: Ris, hospital: Hospital, scan: RequestedProcedure) -> None:
+    book(ris, hospital, scan)
+    expected = {
+        exams.start: (("started", "booked"), "in_progress"),
+        exams.complete: (("finished", "booked"), "in_progress"),
+        exams.undo_complete: (("started", "booked"), "in_progress"),
+        exams.undo_start: (("booked", "booked"), "scheduled"),
+    }
+    for work, (steps, status) in expected.items():
+        with ris.uow(hospital.actor("technologist")) as uow:
+            work(uow, procedure_id=scan.id)
+        assert (tuple(step.status for step in steps_of(ris, scan.id)), status_of(ris, scan.id)) == (steps, status)
+    for work in (exams.start, exams.complete, exams.start, exams.undo):
+        with ris.uow(hospital.actor("technologist")) as uow:
+            work(uow, procedure_id=scan.id)
+    assert ([step.status for step in steps_of(ris, scan.id)], status_of(ris, scan.id)) == (["finished", "booked"], "in_progress")
+
+
 def test_breaking_off_after_the_injection_frees_the_images(ris: Ris, hospital: Hospital, scan: RequestedProcedure) -> None:
     book(ris, hospital, scan)
     with ris.uow(hospital.actor("technologist")) as uow:

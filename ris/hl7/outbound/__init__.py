@@ -38,7 +38,8 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 """The events that each message is made for; a subscription to another one would be parked."""
 
 _STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "scheduling.missed", "scheduling.miss_undone",
-          "order.changed", "order.procedure_mapped", "order.procedure_cancelled", "exam.completed", "exam.discontinued")  # fmt: skip
+          "order.changed", "order.procedure_mapped", "order.procedure_cancelled", "exam.completed", "exam.discontinued",
+          "exam.completion_undone", "exam.discontinuation_undone")  # fmt: skip
 _PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40", "patient.unmerged": "adt_a37"}
 
 DEFAULTS: Mapping[str, str] = {
@@ -46,6 +47,9 @@ DEFAULTS: Mapping[str, str] = {
     "exam.started": "orm_o01",
     "exam.completed": "orm_o01",
     "exam.discontinued": "orm_o01",
+    "exam.start_undone": "orm_o01",
+    "exam.completion_undone": "orm_o01",
+    "exam.discontinuation_undone": "orm_o01",
     "report.published": "oru_r01",
 }
 """What a placer is told unless a person chooses otherwise: event to message."""

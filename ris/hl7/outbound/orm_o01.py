@@ -26,6 +26,9 @@ SAID = {
     "exam.started": Said("SC", "IP"),
     "exam.completed": Said("SC", "CM"),
     "exam.discontinued": Said("SC", "DC"),
+    "exam.start_undone": Said("SC", "SC"),
+    "exam.completion_undone": Said("SC", "IP"),
+    "exam.discontinuation_undone": Said("SC", "IP"),
 }
 """`order.placed` gives the placer our filler and accession numbers, which an acknowledgement cannot carry."""
 

@@ -31,6 +31,9 @@ SAID: Mapping[str, tuple[str, str]] = {
     "exam.started": CHANGED,
     "exam.completed": COMPLETED,
     "exam.discontinued": DISCONTINUED,
+    "exam.start_undone": CHANGED,
+    "exam.completion_undone": CHANGED,
+    "exam.discontinuation_undone": CHANGED,
 }
 """ORC-1 (table 0119) and ORC-5 (table 0038) by event: the pairs that RAD-13 knows."""
 

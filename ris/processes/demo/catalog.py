@@ -1,4 +1,4 @@
-"""Reads config/catalog and writes it as rows: sites, rooms with their hours, procedures, staff, code maps."""
+"""Reads config/catalog and writes it as rows: sites, rooms with their hours, procedures, materials, staff, code maps."""
 
 import csv
 from collections.abc import Iterator
@@ -10,6 +10,8 @@ from ris.base.ref import Ref
 from ris.base.uow import Actor, Event, UnitOfWork
 from ris.catalog.model import (
     CodeMap,
+    Material,
+    MaterialKind,
     Modality,
     OpeningHours,
     Procedure,
@@ -57,6 +59,7 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     sites = {row["code"]: uow.add(Site(id=new_id(), **row)) for row in read("sites")}
     uow.session.flush()
     procedures = _procedures(uow)
+    _materials(uow)
     rooms, minutes = _rooms(uow, sites, procedures)
     by_code = {room.code: room for room in rooms}
     _plans(uow, by_code, procedures)
@@ -102,6 +105,16 @@ def _procedure(row: dict[str, str], preparations: dict[str, str], templates: dic
         template=templates[row["template"]], technical_code=f"T-{row['code']}", technical_amount=_amount(row["technical_amount"]),
         professional_code=f"P-{row['code']}", professional_amount=_amount(row["professional_amount"]),
     )  # fmt: skip
+
+
+def _materials(uow: UnitOfWork) -> None:
+    for row in read("materials"):
+        uow.add(
+            Material(
+                id=new_id(), code=row["code"], name=row["name"], kind=MaterialKind(row["kind"]), unit=row["unit"],
+                charge_code=row["charge_code"], charge_amount=_amount(row["charge_amount"]),
+            )
+        )  # fmt: skip
 
 
 def _amount(text: str) -> int | None:

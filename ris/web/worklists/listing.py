@@ -45,19 +45,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that a person does with a line; `ask` is the question whose answer goes with it."""
+    """Something that a person does with a line, at once (`run`) or on a page of its own (`opens`)."""
 
     name: str
     label: str
     key: str
-    run: Callable[[UnitOfWork, int, str], None]
+    run: Callable[[UnitOfWork, int, str], None] | None = None
     """With the requested procedure's id and the answer."""
-    done: str
+    done: str = ""
     style: str = "outline-primary"
     ask: str = ""
+    """The question whose answer goes with it."""
     must_answer: bool = False
     leads_to: str = ""
     """Endpoint of the page that opens afterwards; empty: the list again."""
+    opens: str = ""
+    """Endpoint of the page on which it is done; the filters of the list go with it."""
 
 
 @dataclass(frozen=True, slots=True)

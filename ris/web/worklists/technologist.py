@@ -1,5 +1,7 @@
 """The technologists' list: today's exams and those still open, by room."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from ris.base.uow import UnitOfWork
@@ -27,7 +29,9 @@ from ris.web.worklists.listing import (
 DOES = {
     StepStatus.booked: ("start",),
     StepStatus.arrived: ("start",),
-    StepStatus.started: ("complete", "discontinue"),
+    StepStatus.started: ("complete", "discontinue", "open"),
+    StepStatus.finished: ("open",),
+    StepStatus.discontinued: ("open",),
 }
 ENDED = (StepStatus.finished, StepStatus.discontinued)
 
@@ -62,15 +66,19 @@ def _line(row: StepRow, view: View) -> Line:
 
 def _progress(row: StepRow, view: View) -> Cell:
     if row.started_at is not None:
-        return Cell(clock_cell(row.started_at, row.zone, view).text, "time", row.technologist or "")
+        ran = duration(row.minutes_running(view.now))
+        if row.paused_at is not None:
+            return Cell(f"paused {duration(_minutes_since(row.paused_at, view))}", "waiting", f"ran {ran}", "soon")
+        if row.ended_at is None:
+            return Cell(f"runs {ran}", "waiting", row.technologist or "", "ok")
+        return Cell(clock_cell(row.started_at, row.zone, view).text, "time", f"took {ran}")
     if row.arrived_at is None:
         return Cell("")
-    waited = int((view.now - row.arrived_at).total_seconds()) // 60
-    return Cell(f"waits {duration(waited)}", "waiting", level="ok")
+    return Cell(f"waits {duration(_minutes_since(row.arrived_at, view))}", "waiting", level="ok")
 
 
-def start(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
-    service.start(uow, procedure_id=procedure_id)
+def _minutes_since(moment: datetime, view: View) -> int:
+    return int((view.now - moment).total_seconds()) // 60
 
 
 def complete(uow: UnitOfWork, procedure_id: int, answer: str) -> None:
@@ -89,7 +97,8 @@ WORKLIST = Worklist(
     facets=("room", "status"),
     lines=lines,
     deeds=(
-        Deed("start", "Start", "s", start, "The exam is started.", "primary"),
+        Deed("start", "Start", "s", style="primary", opens="perform.check"),
+        Deed("open", "Open", "o", style="outline-secondary", opens="perform.show"),
         Deed("complete", "Complete", "c", complete, "The exam is completed; it can be read.", "primary", "Note for the radiologist"),
         Deed("discontinue", "Discontinue", "x", discontinue, "The exam is discontinued.", "outline-danger",
              ask="Why it is broken off", must_answer=True),

@@ -42,6 +42,9 @@ def ask(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
 def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
     worklist = _worklist(name)
     deed = _deed(worklist, procedure_id, deed_name)
+    if deed.run is None:
+        filters: dict[str, Any] = _filters(worklist)
+        return redirect(url_for(deed.opens, procedure_id=procedure_id, **filters), 303)
     target = url_for(deed.leads_to, procedure_id=procedure_id) if deed.leads_to else _address(worklist)
     if (before := used_before()) is not None:
         return before
