@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "e84d1b7c5f20"
-down_revision = "b3f0c6d5719e"
+down_revision = "6d1f80c3b72a"
 branch_labels = None
 depends_on = None
 
