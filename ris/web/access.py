@@ -17,7 +17,7 @@ from ris.program import Program
 from ris.staff.model import User
 from ris.staff.permission import Permission
 from ris.staff.queries import Rights, rights_of
-from ris.web.session import current_session
+from ris.web.session import AWAY, current_session
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -121,7 +121,7 @@ def guard(app: Flask, program: Program) -> None:
         if need is None:
             abort(404)
         if current_session().is_unknown:
-            raise Unavailable("the database does not answer: try again")
+            raise Unavailable(AWAY)
         if not current_user.is_authenticated:
             return _log_in_first()
         if person().must_change_password and request.endpoint not in _WITH_OLD_PASSWORD:

@@ -19,7 +19,7 @@ from ris.staff.permission import Permission
 from ris.web import access, page, security
 from ris.web.navigation import NAVIGATION
 from ris.web.pages import PAGES
-from ris.web.session import DatabaseSessions, current_session
+from ris.web.session import AWAY, DatabaseSessions, current_session
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _errors(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def away(error: OperationalError) -> ResponseReturnValue:
         log.error("the database does not answer at %s: %s", request.endpoint, type(error.orig).__name__)
-        return _refusal(503, "The database does not answer now. Nothing was changed; please try again.")
+        return _refusal(503, AWAY)
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> ResponseReturnValue:

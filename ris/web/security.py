@@ -5,6 +5,9 @@ import logging
 from flask import Flask, Response, abort, request
 from flask_wtf import CSRFProtect
 
+from ris.base.errors import Unavailable
+from ris.web.session import AWAY, current_session
+
 log = logging.getLogger(__name__)
 
 POLICY = (
@@ -29,6 +32,7 @@ def protect(app: Flask, *, tls: bool) -> None:
     # The token is good as long as the session is.
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, MAX_CONTENT_LENGTH=4 * 1024 * 1024)
     app.before_request(_same_origin)
+    app.before_request(_session_is_known)
     csrf.init_app(app)
 
     @app.after_request
@@ -42,6 +46,12 @@ def protect(app: Flask, *, tls: bool) -> None:
         else:
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _session_is_known() -> None:
+    """Without its session no form token is right: the reason is the database, not the form."""
+    if request.method not in SAFE_METHODS and current_session().is_unknown:
+        raise Unavailable(AWAY)
 
 
 def _same_origin() -> None:

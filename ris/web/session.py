@@ -16,6 +16,7 @@ from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import WebSession
 
+AWAY = "The database does not answer now. Nothing was changed; please try again."
 POLL_HEADER = "X-Poll"
 """A request that carries it was made by the page, not by the person: it does not keep a session alive."""
 _TOUCH_AFTER = timedelta(seconds=20)
