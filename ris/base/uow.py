@@ -160,7 +160,7 @@ class UnitOfWork:
         return self.session.get(model, key)
 
     def lock(self, *keys: str) -> None:
-        """Waits until nobody else works on these patients, orders or messages; to be taken before anything is read.
+        """Waits until nobody else works on these patients, orders or messages; to be taken before what they guard is read.
 
         PostgreSQL: transaction-level advisory locks in sorted order, so that two who take theirs at once cannot wait for
         each other. SQLite has one writer at a time already.

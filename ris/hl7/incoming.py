@@ -13,7 +13,7 @@ from ris.journal.queries import Key
 from ris.order.service import placer_key
 from ris.partner.queries import PartnerRow
 from ris.patient.clinical import ObservationData
-from ris.patient.service import PatientData, VisitData
+from ris.patient.service import PatientData, VisitData, lock_name
 
 ALONE_BYTES = 65_536
 """A longer message is a group of its own, so that it holds nobody up."""
@@ -89,7 +89,7 @@ class Group:
     @cached_property
     def locks(self) -> list[str]:
         messages = [f"message|{one.partner.id}|{one.control_id}" for one in self.incoming if one.partner]
-        patients = [f"patient|{key}" for key in self.identifiers]
+        patients = [lock_name(key) for key in self.identifiers]
         return messages + patients + [f"order|{key}" for key in self.placers | self.fillers] + [f"visit|{key}" for key in self.visits]
 
 

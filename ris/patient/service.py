@@ -78,6 +78,11 @@ _FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Observation, Screeni
 """What a merge moves as it is, identifiers apart."""
 
 
+def lock_name(identifier_key: str) -> str:
+    """Of the lock that is held (`uow.lock`) by whoever works on the patient whom the identifier leads to."""
+    return f"patient|{identifier_key}"
+
+
 @service
 def upsert(
     uow: UnitOfWork, data: PatientData, visit: VisitData | None = None, *, owns_demographics: bool = True
@@ -149,9 +154,10 @@ def merge(uow: UnitOfWork, *, survivor_id: int, loser_id: int) -> Merge | None:
         if resolve(uow, loser).id == resolve(uow, survivor).id:
             return None
         raise Conflict("this patient was merged into another one before")
-    survivor = resolve(uow, survivor)
-    if survivor.id == loser_id:
-        raise Conflict("the other way round was merged before: the survivor would be merged into its own loser")
+    while (following := survivor.merged_into_id) is not None:
+        if following == loser_id:
+            raise Conflict("the other way round was merged before: the survivor would be merged into its own loser")
+        survivor, loser = _two(uow, following, loser_id)
     return _merge(uow, survivor, loser)
 
 
@@ -349,14 +355,16 @@ def _tell_merge(uow: UnitOfWork, name: str, survivor: Patient, loser: Patient, m
 
 
 def _two(uow: UnitOfWork, survivor_id: int, loser_id: int) -> tuple[Patient, Patient]:
-    """Both patients, locked in the order of their ids."""
+    """Both patients as they are now, and nobody else at work on either of them.
+
+    A message takes the locks of the identifiers that it names before it looks where they lead: whoever has taken one of any
+    identifier of the two is waited for, and whoever comes later finds what was done here.
+    """
     uow.session.flush()
-    found = {
-        patient.id: patient
-        for patient in uow.session.scalars(
-            sa.select(Patient).where(Patient.id.in_((survivor_id, loser_id))).order_by(Patient.id).with_for_update()
-        )
-    }
+    ids = (survivor_id, loser_id)
+    uow.lock(*map(lock_name, uow.session.scalars(sa.select(PatientIdentifier.key).where(PatientIdentifier.patient_id.in_(ids)))))
+    query = sa.select(Patient).where(Patient.id.in_(ids)).order_by(Patient.id).with_for_update()
+    found = {patient.id: patient for patient in uow.session.scalars(query.execution_options(populate_existing=True))}
     if len(found) < 2:
         raise NotFound("one of the two patients does not exist")
     return found[survivor_id], found[loser_id]
