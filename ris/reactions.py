@@ -9,6 +9,7 @@ from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.order import service as order
 from ris.order import visits
+from ris.protocol import service as protocol
 from ris.report import service as report
 from ris.report import undone
 from ris.scheduling import service as scheduling
@@ -23,7 +24,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
-    "order.procedure_cancelled": (scheduling.free_cancelled,),
+    "order.procedure_cancelled": (protocol.end_with_exam, scheduling.free_cancelled),
     "exam.discontinued": (scheduling.free_cancelled,),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),

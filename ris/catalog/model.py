@@ -110,6 +110,8 @@ class Procedure(Versioned, Base):
     minutes: Mapped[int] = mapped_column(sa.Integer)
     """Duration in a room that names none of its own."""
     contrast: Mapped[bool] = mapped_column(default=False)
+    needs_protocol: Mapped[bool] = mapped_column(default=False)
+    """Whether a radiologist says before the exam how it is done."""
     preparation: Mapped[str] = mapped_column(default="")
     template: Mapped[str] = mapped_column(default="")
     """Report text with fields in square brackets."""

@@ -19,6 +19,8 @@ class Permission(enum.StrEnum):
     PATIENT_MERGE = "patient:merge"
     PATIENT_READ = "patient:read"
     PATIENT_SCREEN = "patient:screen"
+    PROTOCOL_APPROVE = "protocol:approve"
+    PROTOCOL_PROPOSE = "protocol:propose"
     RECEPTION_ARRIVE = "reception:arrive"
     REPORT_ADDEND = "report:addend"
     REPORT_READ = "report:read"
@@ -44,8 +46,19 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (
         "Radiologist",
-        (*_CLINICAL, P.PATIENT_SCREEN, P.REPORT_SIGN, P.REPORT_ADDEND, P.REPORT_RETRACT, P.RULE_OVERRIDE, P.SAFETY_OVERRIDE),
+        (
+            *_CLINICAL,
+            P.PATIENT_SCREEN,
+            P.PROTOCOL_APPROVE,
+            P.PROTOCOL_PROPOSE,
+            P.REPORT_SIGN,
+            P.REPORT_ADDEND,
+            P.REPORT_RETRACT,
+            P.RULE_OVERRIDE,
+            P.SAFETY_OVERRIDE,
+        ),
     ),
+    "resident": ("Resident", (*_CLINICAL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",

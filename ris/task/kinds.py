@@ -21,6 +21,9 @@ KINDS = {
     "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "hold_ended": TaskKind("Hold has ended", "Book the order, hold it again, or cancel it."),
+    "protocol_rejected": TaskKind(
+        "Protocol rejected", "Find out or change what the radiologist asks for, and hand it in again on the protocol page."
+    ),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: replay it corrected, or repair that and let it in."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
     "destination_late": TaskKind("Messages do not get through", "Ring the partner, or release what is held: see the interfaces page."),

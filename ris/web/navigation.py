@@ -19,6 +19,7 @@ NAVIGATION = (
     Item("New patient", "registration.new", Permission.PATIENT_EDIT),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
+    Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),

@@ -7,13 +7,14 @@ from ris.base.machine import Machine
 from ris.hl7.outbound import DEFAULTS, TELLS, orm_o01, siu_s12, study
 from ris.order.status import PROCEDURE
 from ris.outbox.status import DELIVERY
+from ris.protocol.status import PROTOCOL
 from ris.reactions import REACTIONS, Reaction
 from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 from ris.task.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
-MACHINES: tuple[Machine, ...] = (PROCEDURE, STEP, REPORT, DELIVERY)
+MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, DELIVERY)
 
 
 def floors() -> str:

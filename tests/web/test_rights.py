@@ -105,6 +105,13 @@ ROUTES: dict[str, P | str] = {
     "perform.start": P.EXAM_PERFORM,
     "perform.take_back": P.EXAM_PERFORM,
     "perform.undo": P.EXAM_PERFORM,
+    "protocol.approve": P.PROTOCOL_APPROVE,
+    "protocol.propose": P.PROTOCOL_PROPOSE,
+    "protocol.reject": P.PROTOCOL_PROPOSE,
+    "protocol.reopen": P.PROTOCOL_APPROVE,
+    "protocol.resubmit": P.SCHEDULE_BOOK,
+    "protocol.send_back": P.PROTOCOL_APPROVE,
+    "protocol.show": P.EXAM_READ,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_SIGN,
     "report.paper": P.REPORT_READ,
@@ -151,8 +158,8 @@ ROUTES: dict[str, P | str] = {
 }
 """What each page needs, said a second time: a page that is not here, or that changed its mind, fails."""
 
-WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "reading": P.REPORT_SIGN}
-DEEDS = {"arrivals": "arrive", "technologist": "start", "reading": "read"}
+WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "protocol": P.PROTOCOL_PROPOSE, "reading": P.REPORT_SIGN}
+DEEDS = {"arrivals": "arrive", "technologist": "start", "protocol": "open", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
 AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}

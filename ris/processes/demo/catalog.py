@@ -28,6 +28,7 @@ from ris.catalog.model import (
 )
 from ris.processes.database import ROOT
 from ris.processes.partners import seed_partners
+from ris.protocol.model import ProtocolCode
 from ris.scheduling.model import BookingPolicy
 from ris.settings import PartnerSeed
 from ris.staff import service as staff
@@ -64,6 +65,7 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     by_code = {room.code: room for room in rooms}
     _plans(uow, by_code, procedures)
     _resources(uow, sites)
+    _protocols(uow)
     people = _staff(uow, sites)
     first = next(iter(seed_partners(uow, partners)), None)
     if first:
@@ -101,7 +103,8 @@ def _procedures(uow: UnitOfWork) -> dict[str, Procedure]:
 def _procedure(row: dict[str, str], preparations: dict[str, str], templates: dict[str, str]) -> Procedure:
     return Procedure(
         id=new_id(), code=row["code"], name=row["name"], modality=Modality(row["modality"]), region=row["region"],
-        minutes=int(row["minutes"]), contrast=row["contrast"] == "yes", preparation=preparations[row["preparation"]],
+        minutes=int(row["minutes"]), contrast=row["contrast"] == "yes", needs_protocol=row["protocol"] == "yes",
+        preparation=preparations[row["preparation"]],
         template=templates[row["template"]], technical_code=f"T-{row['code']}", technical_amount=_amount(row["technical_amount"]),
         professional_code=f"P-{row['code']}", professional_amount=_amount(row["professional_amount"]),
     )  # fmt: skip
@@ -115,6 +118,11 @@ def _materials(uow: UnitOfWork) -> None:
                 charge_code=row["charge_code"], charge_amount=_amount(row["charge_amount"]),
             )
         )  # fmt: skip
+
+
+def _protocols(uow: UnitOfWork) -> None:
+    for row in read("protocols"):
+        uow.add(ProtocolCode(id=new_id(), **row | {"modality": Modality(row["modality"])}))
 
 
 def _amount(text: str) -> int | None:

@@ -15,6 +15,8 @@ from ris.patient import queries as patients
 from ris.patient.model import Patient, Sex, Visit
 from ris.patient.queries import AllergyRow, ObservationRow
 from ris.patient.screening import ScreenRow, screened
+from ris.protocol.model import ExamProtocol
+from ris.protocol.status import ProtocolStatus
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.selector import Kind, matches
 from ris.scheduling.status import StepStatus
@@ -38,6 +40,10 @@ class Exam:
     priority: Priority
     danger: str
     """OBR-12, as the orderer wrote it."""
+    lacks_protocol: bool
+    """Whether a radiologist has to say how it is done, and has not."""
+    target_at: datetime | None
+    """When a radiologist wants it to have begun."""
 
     def is_among(self, selector: str) -> bool:
         return matches(selector, Kind(self.code, self.modality, self.contrast))
@@ -125,7 +131,7 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
     row = session.execute(
         sa.select(
             Site.zone, Order.id, RequestedProcedure.accession_number, Procedure, Order.priority, Order.danger, Patient,
-            Visit.ambulatory_status,
+            Visit.ambulatory_status, ExamProtocol.status, ExamProtocol.target_at,
         )
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)
@@ -133,22 +139,14 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
         .join(Patient, Patient.id == Order.patient_id)
         .join(Site, Site.id == RequestedProcedure.site_id)
         .outerjoin(Visit, Visit.id == Order.visit_id)
+        .outerjoin(ExamProtocol, ExamProtocol.procedure_id == RequestedProcedure.id)
         .where(RequestedProcedure.id == procedure_id)
     ).one()  # fmt: skip
-    zone, order_id, accession, kind, priority, danger, patient, ambulatory = row
+    zone, order_id, accession, kind, priority, danger, patient, ambulatory, protocol, target_at = row
     exam = Exam(
-        procedure_id,
-        order_id,
-        accession,
-        kind.code,
-        kind.name,
-        kind.modality,
-        kind.region,
-        kind.contrast,
-        kind.preparation,
-        priority,
-        danger,
-    )
+        procedure_id, order_id, accession, kind.code, kind.name, kind.modality, kind.region, kind.contrast, kind.preparation, priority,
+        danger, kind.needs_protocol and protocol is not ProtocolStatus.approved, target_at,
+    )  # fmt: skip
     person = Person(
         patient.id, patient.birth_date, patient.sex, ambulatory or "",
         tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),

@@ -14,6 +14,7 @@ from ris.web.pages.partners.views import bp as partners
 from ris.web.pages.patient.registration import bp as registration
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.perform.views import bp as perform
+from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.schedule.views import bp as schedule
@@ -36,6 +37,7 @@ PAGES: tuple[Blueprint, ...] = (
     patient,
     registration,
     perform,
+    protocol,
     report,
     rules,
     schedule,

@@ -1,5 +1,6 @@
 """The technologists' list: today's exams and those still open, by room."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -9,6 +10,8 @@ from ris.exam import queries, service
 from ris.exam.queries import StepRow
 from ris.order.next import why_not
 from ris.order.status import Priority
+from ris.protocol.queries import ProtocolRow, protocols
+from ris.protocol.status import ProtocolStatus
 from ris.scheduling.status import StepStatus
 from ris.staff.permission import Permission
 from ris.web.worklists.listing import (
@@ -39,10 +42,11 @@ ENDED = (StepStatus.finished, StepStatus.discontinued)
 def lines(session: Session, view: View) -> list[Line]:
     """What is ended stands below what is to be done."""
     rows = queries.open_steps(session, view.days())
-    return [_line(row, view) for row in sorted(rows, key=lambda row: row.status in ENDED)]
+    planned = protocols(session, [row.procedure_id for row in rows])
+    return [_line(row, view, planned.get(row.procedure_id)) for row in sorted(rows, key=lambda row: row.status in ENDED)]
 
 
-def _line(row: StepRow, view: View) -> Line:
+def _line(row: StepRow, view: View, protocol: ProtocolRow | None) -> Line:
     does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, is_held=row.is_held))
     return Line(
         row.procedure_id,
@@ -52,7 +56,7 @@ def _line(row: StepRow, view: View) -> Line:
             clock_cell(row.starts_at, row.zone, view),
             priority_cell(row.priority),
             patient_cell(row),
-            exam_cell(row),
+            _exam(row, protocol),
             Cell(row.status, "status"),
             _progress(row, view),
             Cell(row.danger, level="late" if row.danger else ""),
@@ -62,6 +66,15 @@ def _line(row: StepRow, view: View) -> Line:
         sought(row),
         barred,
     )
+
+
+def _exam(row: StepRow, protocol: ProtocolRow | None) -> Cell:
+    """With the protocol, once it holds."""
+    shown = exam_cell(row)
+    if protocol is None or protocol.status is not ProtocolStatus.approved:
+        return shown
+    how = "; ".join(part for part in (protocol.names, protocol.instructions) if part)
+    return replace(shown, note=f"{shown.note} · {how}")
 
 
 def _progress(row: StepRow, view: View) -> Cell:

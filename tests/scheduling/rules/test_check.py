@@ -173,4 +173,4 @@ def test_the_facts_cost_few_queries_however_many_exams_the_patient_has(ris: Ris,
             ends_at=MORNING + timedelta(minutes=10),
         )  # fmt: skip
     assert len([one for one in found if one.rule == "duplicate"]) == 11
-    assert len([text for text in asked if text.startswith("SELECT")]) <= 6
+    assert len([text for text in asked if text.startswith("SELECT")]) <= 7

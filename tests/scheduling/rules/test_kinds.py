@@ -20,7 +20,9 @@ from ris.scheduling.rules.model import Rule, Severity
 
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
 AT = NOW + timedelta(days=3)
-EXAM = Exam(1, 10, "A1", "CTCHESTC", "CT chest with contrast", "CT", "chest", True, "Nothing to eat for 4 hours.", Priority.routine, "")
+EXAM = Exam(
+    1, 10, "A1", "CTCHESTC", "CT chest with contrast", "CT", "chest", True, "Nothing to eat for 4 hours.", Priority.routine, "", False, None
+)
 WOMAN = Person(7, date(1990, 5, 17), Sex.female, "", (), (), ())
 FACTS = Facts(NOW, "America/New_York", EXAM, Place(5, "CT 1", AT, AT + timedelta(minutes=30)), WOMAN, ())
 OTHER = OtherExam(
@@ -229,6 +231,28 @@ def test_an_implant_is_known_or_nobody_has_asked(screening: tuple[ScreenRow, ...
     assert said("implant", facts) == []
 
 
+# ── protocol ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("lacks", "priority", "exams", "speaks"),
+    [
+        (True, Priority.routine, "*", True),
+        (False, Priority.routine, "*", False),
+        (True, Priority.stat, "*", False),
+        (True, Priority.routine, "MR", False),
+    ],
+)
+def test_an_exam_that_nobody_has_planned(lacks: bool, priority: Priority, exams: str, speaks: bool) -> None:
+    exam = replace(EXAM, lacks_protocol=lacks, priority=priority)
+    assert bool(said("protocol", replace(FACTS, exam=exam), exams=exams)) is speaks
+
+
+@pytest.mark.parametrize(("target", "speaks"), [(None, False), (AT, False), (AT - timedelta(minutes=1), True)])
+def test_an_appointment_later_than_a_radiologist_wants(target: datetime | None, speaks: bool) -> None:
+    assert bool(said("target", replace(FACTS, exam=replace(EXAM, target_at=target)))) is speaks
+
+
 # ── all of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 moments = st.integers(-2000, 2000).map(lambda hours: NOW + timedelta(hours=hours))
@@ -244,7 +268,8 @@ def facts(draw: st.DrawFn) -> Facts:
     starts_at = draw(moments)
     return Facts(
         NOW, draw(st.sampled_from(["America/New_York", "Asia/Kolkata"])),
-        replace(EXAM, code=code, modality=modality, region=region, contrast=contrast, priority=draw(st.sampled_from(Priority))),
+        replace(EXAM, code=code, modality=modality, region=region, contrast=contrast, priority=draw(st.sampled_from(Priority)),
+            lacks_protocol=draw(st.booleans()), target_at=draw(st.none() | moments)),
         Place(5, "CT 1", starts_at, starts_at + timedelta(minutes=30)),
         replace(
             WOMAN, sex=draw(st.sampled_from(Sex)), birth_date=draw(st.none() | st.dates(date(1910, 1, 1), date(2026, 11, 30))),

@@ -96,5 +96,17 @@ KINDS: Mapping[str, Kind] = {
             ),
         ),
     ),
+    "protocol": Kind(
+        "Protocol missing",
+        "a procedure that needs a protocol has no approved one yet; not for STAT.",
+        planning.protocol,
+        (Exams("exams", "Exams that are looked at", "*"),),
+    ),
+    "target": Kind(
+        "Later than a radiologist wants",
+        "the appointment is after the time that the urgency of the protocol gives.",
+        planning.target,
+        (Exams("exams", "Exams that are looked at", "*"),),
+    ),
 }
 """Key, as the rows name it, to what a person reads, the function and what can be set."""

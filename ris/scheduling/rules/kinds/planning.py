@@ -1,4 +1,4 @@
-"""Rules that look at the plan itself: time enough for the preparation."""
+"""Rules that look at the plan itself: time enough for the preparation, a protocol, and in time for who asked for it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,5 +22,35 @@ def preparation(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
             Way(f"Book it from {facts.at(earliest)} on", day=local(earliest, facts.zone).date()),
             Way("Ask whether the patient is prepared already, and write down the answer", Ref("patient", facts.person.patient_id)),
             Way("Ask the orderer whether it may be done unprepared", Ref("procedure", exam.procedure_id)),
+        ),
+    )
+
+
+def protocol(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
+    """How the exam is done is for a radiologist to say, and none has yet; STAT exams do not wait for that."""
+    exam = facts.exam
+    if not exam.lacks_protocol or exam.priority is Priority.stat or not exam.is_among(parameters["exams"]):
+        return
+    yield Objection(
+        "No radiologist has approved yet how this exam is done",
+        (
+            Way("See how far its protocol is", Ref("protocol", exam.procedure_id)),
+            Way("Ring a radiologist, and write down what was said"),
+            Way("Leave the exam waiting: it can be booked once the protocol is approved", Ref("procedure", exam.procedure_id)),
+        ),
+    )
+
+
+def target(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
+    """Later than a radiologist wants it."""
+    exam, wanted = facts.exam, facts.exam.target_at
+    if wanted is None or facts.place.starts_at <= wanted or not exam.is_among(parameters["exams"]):
+        return
+    yield Objection(
+        f"A radiologist wants it to have begun by {facts.at(wanted)}",
+        (
+            Way("Take one of the earlier free times", day=local(max(facts.now, wanted), facts.zone).date()),
+            Way("Move something that can wait, or book over it", day=local(wanted, facts.zone).date()),
+            Way("Ask the radiologist whether it can wait", Ref("protocol", exam.procedure_id)),
         ),
     )

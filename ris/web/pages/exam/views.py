@@ -15,6 +15,7 @@ from ris.patient import queries as patients
 from ris.patient.queries import AMBULATORY
 from ris.patient.safety import against_contrast
 from ris.patient.screening import screened
+from ris.protocol.queries import needs_protocol, protocol
 from ris.report.reading import statuses
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
@@ -48,6 +49,8 @@ def show(procedure_id: int) -> ResponseReturnValue:
             may_screen=may(Permission.PATIENT_SCREEN, exam.site_id),
             charges=charges_of(session, procedure_id),
             answers=answers(session, procedure_id),
+            protocol=protocol(session, procedure_id),
+            needs_protocol=needs_protocol(session, procedure_id),
             report_status=statuses(session, [procedure_id]).get(procedure_id),
             next_steps=next_steps(exam.status, is_known=exam.known, is_held=exam.held_at is not None),
             may_do={name for name, permission in NEXT.items() if may(permission, exam.site_id)},

@@ -13,6 +13,7 @@ from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order.queries import ExamRow
+from ris.protocol.queries import protocol, protocols
 from ris.scheduling import offering, queries, service
 from ris.scheduling.appointment import AppointmentDetail, rooms_for, site_names, zone_of
 from ris.scheduling.offering import Slot
@@ -47,11 +48,12 @@ def events() -> ResponseReturnValue:
         schedule = queries.day(session, site_id, on or _today(session, site_id))
         waiting = queries.unscheduled(session, [site_id])
         held = _held(session, schedule)
-    version = live.version([schedule, *held, *waiting], {})
+        planned = protocols(session, [row.procedure_id for row in waiting])
+    version = live.version([schedule, *held, *waiting, *planned.values()], {})
     if request.args.get("v") == version:
         return Response(status=204)
     may_book = may(Permission.SCHEDULE_BOOK, site_id)
-    listed = render_block("schedule/day.html", "waiting", waiting=waiting, zone=schedule.zone, may_book=may_book)
+    listed = render_block("schedule/day.html", "waiting", waiting=waiting, protocols=planned, zone=schedule.zone, may_book=may_book)
     return jsonify(version=version, events=_events(schedule, held), waiting=listed, waiting_count=len(waiting))
 
 
@@ -120,14 +122,15 @@ def _day(site_id: int, on: date | None) -> str:
         schedule = queries.day(session, site_id, on or today)
         waiting = queries.unscheduled(session, [site_id])
         held = _held(session, schedule)
+        planned = protocols(session, [row.procedure_id for row in waiting])
         sites = _sites(session)
     look_query("schedule", {"site_id": site_id, "date": schedule.day.isoformat()})
     first, last = drawn.hours(schedule)
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
-        version=live.version([schedule, *held, *waiting], {}),
+        schedule=schedule, waiting=waiting, protocols=planned, own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
+        version=live.version([schedule, *held, *waiting, *planned.values()], {}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
         calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held), "first": first, "last": last,
@@ -150,8 +153,11 @@ def _plan(exam: ExamRow, error: RisError | None = None) -> str:
             if exam.known else []
         )  # fmt: skip
         rooms = rooms_for(session, exam.procedure_id)
+        planned = protocol(session, exam.procedure_id)
         foreseen = _foreseen(session, exam, slots[0]) if slots and error is None else ()
-    return panel("schedule/plan.html", exam=exam, slots=slots, rooms=rooms, foreseen=foreseen, **against(error, exam.site_id))
+    return panel(
+        "schedule/plan.html", exam=exam, slots=slots, rooms=rooms, foreseen=foreseen, protocol=planned, **against(error, exam.site_id)
+    )
 
 
 def _show(found: AppointmentDetail, error: RisError | None = None) -> str:

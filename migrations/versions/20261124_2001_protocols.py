@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "7d19c5be04f8"
-down_revision = "0b7ac24d9e15"
+down_revision = "e84d1b7c5f20"
 branch_labels = None
 depends_on = None
 
