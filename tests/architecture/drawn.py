@@ -1,4 +1,4 @@
-"""Draws the pages of docs/design that follow from tables in the code: floors, life cycles, reactions, tasks."""
+"""Draws the pages that follow from the code: floors, life cycles, reactions, tasks, and the profiles of messages."""
 
 import tomllib
 from pathlib import Path
@@ -12,6 +12,7 @@ from ris.reactions import REACTIONS, Reaction
 from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 from ris.task.kinds import KINDS
+from tests.architecture import profiles_in, profiles_out
 
 ROOT = Path(__file__).parents[2]
 MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, DELIVERY)
@@ -83,6 +84,25 @@ def messages_out() -> str:
     return "\n".join(lines) + "\n"
 
 
+def profiles() -> str:
+    lines = [
+        "# Conformance profiles",
+        "",
+        "Which fields of which message are read, and which are filled: drawn from the readers and builders themselves.",
+        "[What messages do](../hl7-in.md), [what is told when](../hl7-out.md).",
+        "",
+        "| in | fields |",
+        "|---|---|",
+    ]
+    pages = {page: path.rpartition("/")[2] for path, page in {**profiles_in.PAGES, **profiles_out.PAGES}.items()}
+    for page, file in pages.items():
+        if file.startswith("out-") and "| out | fields |" not in lines:
+            lines += ["", "| out | fields |", "|---|---|"]
+        title = page().partition("\n")[0].partition(": ")[2]
+        lines.append(f"| {title} | [{file.removesuffix('.md')}]({file}) |")
+    return "\n".join(lines) + "\n"
+
+
 def _says(event: str, message: str) -> str:
     if message == "orm_o01":
         return f"ORC-1 `{orm_o01.SAID[event].order_control}`, ORC-5 `{orm_o01.SAID[event].order_status}`".removesuffix(", ORC-5 ``")
@@ -106,11 +126,15 @@ PAGES = {
     "docs/design/states.md": states,
     "docs/design/reactions.md": reactions,
     "docs/interfaces/hl7-out-events.md": messages_out,
+    "docs/interfaces/profiles/README.md": profiles,
+    **profiles_in.PAGES,
+    **profiles_out.PAGES,
 }
 
 
 def write() -> None:
     for page, draw in PAGES.items():
+        (ROOT / page).parent.mkdir(exist_ok=True)
         (ROOT / page).write_text(draw(), encoding="utf-8")
 
 
