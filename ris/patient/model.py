@@ -143,6 +143,31 @@ class Allergy(Base):
     """AL1-5."""
 
 
+class AlertKind(enum.StrEnum):
+    """In the order in which they are shown."""
+
+    language = "language"
+    isolation = "isolation"
+    fall_risk = "fall_risk"
+    vip = "vip"
+    other = "other"
+
+
+class PatientAlert(Base):
+    """What the desk says that everybody must know of a patient; it is ended, never deleted."""
+
+    __tablename__ = "patient_alert"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    kind: Mapped[AlertKind]
+    text: Mapped[str]
+    raised_by: Mapped[str]
+    raised_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str]
+
+
 class ObservationKind(enum.StrEnum):
     """What is kept of the many things that are measured, because an exam depends on it."""
 

@@ -19,6 +19,8 @@ from ris.base.clock import local
 from ris.base.errors import RisError, Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
+from ris.patient import alerts
+from ris.patient.alerts import Alert
 from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import UsedKey
@@ -145,6 +147,12 @@ FILTERS = {
     "words": words,
     "right_name": right_name,
 }
+
+
+def alerts_of(patient_id: int) -> tuple[Alert, ...]:
+    """What must be known of a patient, for the banner of every page that shows one."""
+    with reading() as session:
+        return alerts.of_patients(session, (patient_id,)).get(patient_id, ())
 
 
 def working_site(sites: frozenset[int]) -> int | None:

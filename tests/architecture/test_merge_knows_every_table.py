@@ -8,6 +8,7 @@ MOVED_BY = {
     "imaging_order.patient_id": "ris.order.service",
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
+    "patient_alert.patient_id": "ris.patient",
     "patient_identifier.patient_id": "ris.patient",
     "screening_answer.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",

@@ -48,6 +48,12 @@ def test_a_sister_is_registered_after_a_look_at_who_is_alike_and_gets_an_order(
     expect(page.get_by_role("status")).to_contain_text("The patient is registered.")
     expect(page.locator(".patient-banner")).to_contain_text("Meadow, Berta")
     assert axe(page) == []
+    page.get_by_label("New alert").select_option("Isolation")
+    page.get_by_label("About").fill("MRSA")
+    page.get_by_label("About").press("Enter")
+    expect(page.locator(".patient-banner")).to_contain_text("Isolation: MRSA")
+    assert axe(page) == []
+    shoot(page, f"patient_{scheme}")
     page.keyboard.press("Alt+o")
     page.get_by_label("Exam *", exact=True).fill("XRHAND")
     page.get_by_label("Side", exact=True).select_option("left")

@@ -17,6 +17,8 @@ from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
 from ris.patient import service as patients
+from ris.patient.alerts import raise_alert
+from ris.patient.model import AlertKind
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.staff import service as staff
@@ -85,6 +87,9 @@ ROUTES: dict[str, P | str] = {
     "partners.map_code": P.INTERFACE_MANAGE,
     "partners.show": P.INTERFACE_MANAGE,
     "partners.unmap_code": P.INTERFACE_MANAGE,
+    "patient.end_alert": P.PATIENT_EDIT,
+    "patient.raise_alert": P.PATIENT_EDIT,
+    "patient.restore_alert": P.PATIENT_EDIT,
     "patient.show": P.PATIENT_READ,
     "patient.undo_merge": P.PATIENT_MERGE,
     "registration.correct": P.PATIENT_EDIT,
@@ -234,10 +239,11 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
                 status=ChargeStatus.held, held_reason="the procedure has no price", service_date=MONDAY.date(), captured_at=MONDAY,
             )
         )  # fmt: skip
+        alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         uow.session.flush()
         return {
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
-            "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id,
+            "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id,
         }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What a worklist is made of: lines of cells, filters, and what can be done with a line."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from ris.base.clock import local
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Site
 from ris.order.status import Priority
+from ris.patient import alerts
+from ris.patient.alerts import Alert
 from ris.scheduling.queries import Span, day_span
 from ris.staff.permission import Permission
 
@@ -26,6 +28,9 @@ class Cell:
     """Second line, in small letters."""
     level: str = ""
     """ok, soon or late: said in words too, never by colour alone."""
+    patient_id: int | None = None
+    """Whose alerts stand beside it."""
+    alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,14 @@ def split(names: tuple[str, ...], why_not: Callable[[str], str]) -> tuple[tuple[
 def patient_cell(row: Any) -> Cell:
     """The name with the two identifiers that tell one patient from another."""
     born = f"{row.birth_date:%Y-%m-%d}" if row.birth_date else "birth date unknown"
-    return Cell(row.patient_name, "strong", f"{born} · {row.mrn or 'no number'}")
+    return Cell(row.patient_name, "strong", f"{born} · {row.mrn or 'no number'}", patient_id=row.patient_id)
+
+
+def with_alerts(session: Session, lines: list[Line]) -> list[Line]:
+    """The lines with what must be known of their patients beside the names."""
+    patient_ids = {cell.patient_id for line in lines for cell in line.cells if cell.patient_id is not None}
+    found = alerts.of_patients(session, patient_ids)
+    return [replace(line, cells=tuple(replace(cell, alerts=found.get(cell.patient_id or 0, ())) for cell in line.cells)) for line in lines]
 
 
 def exam_cell(row: Any) -> Cell:

@@ -1,19 +1,27 @@
-"""The patient page, and taking back a merge."""
+"""The patient page, its alerts, and taking back a merge."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from datetime import timedelta
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.order.queries import exams_of_patient, is_visible
-from ris.patient import queries, service
+from ris.patient import alerts, queries, service
+from ris.patient.model import AlertKind
+from ris.patient.queries import PatientRow
 from ris.report.reading import statuses
 from ris.staff.permission import Permission
 from ris.web.access import may_anywhere, not_here, requires, sites_for
-from ris.web.page import changing, look, reading
+from ris.web.form import Form
+from ris.web.page import changing, look, program, reading
 
 bp = Blueprint("patient", __name__, url_prefix="/patients/<int:patient_id>", template_folder="templates")
+
+CAN_BE_PUT_BACK = timedelta(days=1)
+"""So long an alert that was ended is shown with a way back."""
 
 
 @bp.get("")
@@ -28,19 +36,42 @@ def show(patient_id: int) -> ResponseReturnValue:
             return redirect(url_for("patient.show", patient_id=patient.merged_into_id))
         _check_visible(session, patient_id, Permission.PATIENT_READ)
         look("patient", Ref("patient", patient_id), patient_id=patient_id)
-        exams = exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ))
-        return render_template(
-            "patient/show.html",
-            patient=patient,
-            identifiers=patient.identifiers,
-            visits=queries.visits(session, patient_id),
-            exams=exams,
-            reports=statuses(session, [exam.procedure_id for exam in exams]),
-            merges=queries.merges(session, patient_id),
-            may_edit=_is_visible(session, patient_id, Permission.PATIENT_EDIT) and may_anywhere(Permission.PATIENT_EDIT),
-            may_order=_is_visible(session, patient_id, Permission.ORDER_ENTER) and may_anywhere(Permission.ORDER_ENTER),
-            may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
-        )
+    return _show(patient, Form())
+
+
+@bp.post("/alerts")
+@requires(Permission.PATIENT_EDIT)
+def raise_alert(patient_id: int) -> ResponseReturnValue:
+    patient = _editable(patient_id)
+    form = Form(request.form)
+    kind = form.choice("alert_kind", "The kind of alert", AlertKind)
+    text = form.text("alert_text", "What it is about", required=kind is not AlertKind.vip, longest=alerts.LONGEST)
+    if form.errors or kind is None:
+        return _show(patient, form), 422
+    with changing() as uow:
+        alerts.raise_alert(uow, patient_id, kind, text)
+    flash("The alert stands beside the name, wherever the patient is shown.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
+@bp.post("/alerts/<int:alert_id>/end")
+@requires(Permission.PATIENT_EDIT)
+def end_alert(patient_id: int, alert_id: int) -> ResponseReturnValue:
+    _editable(patient_id)
+    with changing() as uow:
+        alerts.end_alert(uow, patient_id, alert_id)
+    flash("The alert is ended. Until tomorrow it can be put back.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
+@bp.post("/alerts/<int:alert_id>/restore")
+@requires(Permission.PATIENT_EDIT)
+def restore_alert(patient_id: int, alert_id: int) -> ResponseReturnValue:
+    _editable(patient_id)
+    with changing() as uow:
+        alerts.restore_alert(uow, patient_id, alert_id)
+    flash("The alert is put back.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
 
 
 @bp.post("/merges/<int:merge_id>/undo")
@@ -54,6 +85,36 @@ def undo_merge(patient_id: int, merge_id: int) -> ResponseReturnValue:
         service.unmerge(uow, merge_id)
     flash("The merge is taken back: everything that it moved is where it was.")
     return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
+def _show(patient: PatientRow, form: Form) -> str:
+    patient_id = patient.patient_id
+    with reading() as session:
+        exams = exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ))
+        return render_template(
+            "patient/show.html",
+            patient=patient,
+            identifiers=patient.identifiers,
+            visits=queries.visits(session, patient_id),
+            exams=exams,
+            reports=statuses(session, [exam.procedure_id for exam in exams]),
+            merges=queries.merges(session, patient_id),
+            alerts=alerts.raised(session, patient_id, ended_after=program().clock() - CAN_BE_PUT_BACK),
+            alert_kinds=[(kind.value, label) for kind, label in alerts.LABELS.items()],
+            form=form,
+            may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
+            may_order=may_anywhere(Permission.ORDER_ENTER) and _is_visible(session, patient_id, Permission.ORDER_ENTER),
+            may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
+        )
+
+
+def _editable(patient_id: int) -> PatientRow:
+    with reading() as session:
+        patient = queries.patient(session, patient_id)
+        if patient is None or patient.merged_into_id is not None:
+            raise NotFound("there is no such patient")
+        _check_visible(session, patient_id, Permission.PATIENT_EDIT)
+        return patient
 
 
 def _check_visible(session: Session, patient_id: int, permission: Permission) -> None:

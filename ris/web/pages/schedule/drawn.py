@@ -1,10 +1,11 @@
 """A day's schedule as the calendar draws it: wall-clock strings without offset, keys as text, because 64 bits do not fit its numbers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ris.base.clock import local
+from ris.patient.alerts import Alert
 from ris.scheduling.queries import AppointmentRow, DaySchedule, HeldRow, RoomRow, Span, day_span
 from ris.scheduling.status import StepStatus
 
@@ -28,9 +29,9 @@ def hours(schedule: DaySchedule) -> tuple[str, str]:
     return f"{max(first, 0):02}:00", f"{min(max(last, first + 1), 24):02}:00"
 
 
-def events(schedule: DaySchedule) -> list[dict[str, Any]]:
-    """Appointments, and in grey what cannot be booked."""
-    return [_event(a, schedule.zone) for a in schedule.appointments] + _grey(schedule)
+def events(schedule: DaySchedule, known: Mapping[int, tuple[Alert, ...]]) -> list[dict[str, Any]]:
+    """Appointments with what must be known of their patients, and in grey what cannot be booked."""
+    return [_event(a, schedule.zone, known.get(a.patient_id, ())) for a in schedule.appointments] + _grey(schedule)
 
 
 def holds(rows: Iterable[HeldRow], zone: str) -> list[dict[str, Any]]:
@@ -58,7 +59,7 @@ def days_around(on: date) -> tuple[date, date]:
     return on - timedelta(days=1), on + timedelta(days=1)
 
 
-def _event(row: AppointmentRow, zone: str) -> dict[str, Any]:
+def _event(row: AppointmentRow, zone: str, alerts: tuple[Alert, ...]) -> dict[str, Any]:
     return {
         "id": str(row.step_id),
         "resourceIds": [str(row.room_id)],
@@ -73,6 +74,7 @@ def _event(row: AppointmentRow, zone: str) -> dict[str, Any]:
             "accession": row.accession_number,
             "status": row.status,
             "isStat": row.priority == "S",
+            "alerts": [alert.label for alert in alerts],
         },
     }
 

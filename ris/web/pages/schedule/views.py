@@ -1,5 +1,6 @@
 """The schedule: a day of rooms, what waits for an appointment, booking, moving and cancelling, by mouse, by keys, or by plain forms."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -13,11 +14,13 @@ from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order.queries import ExamRow
+from ris.patient import alerts
+from ris.patient.alerts import Alert
 from ris.protocol.queries import protocol, protocols
 from ris.scheduling import offering, queries, service
 from ris.scheduling.appointment import AppointmentDetail, rooms_for, site_names, zone_of
 from ris.scheduling.offering import Slot
-from ris.scheduling.queries import DaySchedule, HeldRow
+from ris.scheduling.queries import DaySchedule, HeldRow, UnscheduledRow
 from ris.scheduling.rules import check
 from ris.scheduling.rules.finding import Finding
 from ris.staff.permission import Permission
@@ -49,12 +52,15 @@ def events() -> ResponseReturnValue:
         waiting = queries.unscheduled(session, [site_id])
         held = _held(session, schedule)
         planned = protocols(session, [row.procedure_id for row in waiting])
-    version = live.version([schedule, *held, *waiting, *planned.values()], {})
+        known = _known(session, schedule, waiting)
+    version = live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {})
     if request.args.get("v") == version:
         return Response(status=204)
     may_book = may(Permission.SCHEDULE_BOOK, site_id)
-    listed = render_block("schedule/day.html", "waiting", waiting=waiting, protocols=planned, zone=schedule.zone, may_book=may_book)
-    return jsonify(version=version, events=_events(schedule, held), waiting=listed, waiting_count=len(waiting))
+    listed = render_block(
+        "schedule/day.html", "waiting", waiting=waiting, protocols=planned, alerts=known, zone=schedule.zone, may_book=may_book
+    )
+    return jsonify(version=version, events=_events(schedule, held, known), waiting=listed, waiting_count=len(waiting))
 
 
 @bp.get("/exams/<int:procedure_id>")
@@ -123,17 +129,18 @@ def _day(site_id: int, on: date | None) -> str:
         waiting = queries.unscheduled(session, [site_id])
         held = _held(session, schedule)
         planned = protocols(session, [row.procedure_id for row in waiting])
+        known = _known(session, schedule, waiting)
         sites = _sites(session)
     look_query("schedule", {"site_id": site_id, "date": schedule.day.isoformat()})
     first, last = drawn.hours(schedule)
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, protocols=planned, own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
-        version=live.version([schedule, *held, *waiting, *planned.values()], {}),
+        schedule=schedule, waiting=waiting, protocols=planned, alerts=known, own_sites=sites, today=today, before=before, after=after,
+        zone=schedule.zone, version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
-        calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held), "first": first, "last": last,
+        calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held, known), "first": first, "last": last,
                   "site": str(site_id), "date": schedule.day.isoformat()},
     )  # fmt: skip
 
@@ -142,8 +149,14 @@ def _held(session: Session, schedule: DaySchedule) -> list[HeldRow]:
     return queries.holds(session, schedule.site_id, queries.day_span(schedule.day, schedule.zone), program().clock())
 
 
-def _events(schedule: DaySchedule, held: list[HeldRow]) -> list[dict[str, Any]]:
-    return drawn.events(schedule) + drawn.holds(held, schedule.zone)
+def _known(session: Session, schedule: DaySchedule, waiting: list[UnscheduledRow]) -> Mapping[int, tuple[Alert, ...]]:
+    """What must be known of each patient on the page."""
+    patient_ids = {row.patient_id for row in schedule.appointments} | {row.patient_id for row in waiting}
+    return alerts.of_patients(session, patient_ids)
+
+
+def _events(schedule: DaySchedule, held: list[HeldRow], known: Mapping[int, tuple[Alert, ...]]) -> list[dict[str, Any]]:
+    return drawn.events(schedule, known) + drawn.holds(held, schedule.zone)
 
 
 def _plan(exam: ExamRow, error: RisError | None = None) -> str:

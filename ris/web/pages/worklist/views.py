@@ -13,7 +13,7 @@ from ris.web import live
 from ris.web.access import may, may_anywhere, not_here, person, signed_in, sites_for
 from ris.web.page import changing, look_query, program, reading, use_key, used_before
 from ris.web.worklists import WORKLISTS
-from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, zones_of
+from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, with_alerts, zones_of
 
 bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="templates")
 
@@ -65,7 +65,9 @@ def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
     filters = _filters(worklist)
     with reading() as session:
         zones = zones_of(session, _sites(worklist))
-        everything = worklist.lines(session, View(person().id, zones, program().clock(), _date(filters.get("date", ""))))
+        everything = with_alerts(
+            session, worklist.lines(session, View(person().id, zones, program().clock(), _date(filters.get("date", ""))))
+        )
     return live.answer(
         "worklist/show.html",
         narrowed(everything, filters),
