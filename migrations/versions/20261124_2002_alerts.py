@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2c8e51b7d4f6"
-down_revision = "6d1f80c3b72a"
+down_revision = "7d19c5be04f8"
 branch_labels = None
 depends_on = None
 
