@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "patient_alert",
         sa.Column("id", key, nullable=False),
-        sa.Column("patient_id", sa.BigInteger(), nullable=False),
+        sa.Column("patient_id", key, nullable=False),
         sa.Column("kind", sa.Enum(*KINDS, name="alertkind", native_enum=False, create_constraint=True, length=32), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("raised_by", sa.Text(), nullable=False),
