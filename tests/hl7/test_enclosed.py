@@ -65,7 +65,7 @@ def test_the_file_arrives_byte_for_byte_as_the_journal_keeps_it(ris: Ris, hospit
     assert [obx[1].value(5, n) for n in (1, 3, 4)] == [
         f"https://pacs.example/view?study={exam.study_instance_uid}&number={exam.accession_number}", "TEXT", "HTML",
     ]  # fmt: skip
-    assert [obx[4].value(5, n) for n in (1, 2, 3, 4)] == ["RIS", "Application", "PDF", "Base64"]
+    assert [obx[4].value(5, n) for n in (1, 2, 3, 4)] == ["RIS", "application", "pdf", "Base64"]
 
 
 @on_sqlite

@@ -20,6 +20,8 @@ from ris.report.model import ReportVersion
 def document(job: Job, order: Order, exams: Sequence[RequestedProcedure], version: ReportVersion) -> er7.Components | None:
     """OBX-5 of type ED (HL7 v2.5.1 ch. 2.A.24): the version as it was when the event happened; None where nobody wants it.
 
+    Type and subtype are those of MIME, which receivers look for and which became the rule with version 2.7 (table 0834).
+
     Raises CannotBuild where this machine can draw no PDF.
     """
     if not job.destination.report_pdf:
@@ -29,7 +31,7 @@ def document(job: Job, order: Order, exams: Sequence[RequestedProcedure], versio
     identifiers = known.all(PatientIdentifier, PatientIdentifier.patient_id, patient.id)
     named = [(exam, known.one(Procedure, exam.procedure_id)) for exam in exams]
     sheet = report_sheet.sheet(known.need(Site, order.site_id), patient, identifiers, order, named, version)
-    return er7.components(header.APPLICATION, "Application", "PDF", "Base64", _encoded(sheet))
+    return er7.components(header.APPLICATION, "application", "pdf", "Base64", _encoded(sheet))
 
 
 @functools.lru_cache(maxsize=32)
