@@ -230,7 +230,7 @@ def _patients_allowed(ledger: Ledger, merges: list[Sent], *, patient: str, built
 
 
 def _backwards(ledger: Ledger) -> Iterator[str]:
-    """A final report older than the one before it, or a preliminary one after a final."""
+    """A final report older than the one before it, or a preliminary one after a final that still holds."""
     finals: dict[str, Result] = {}
     for result in ledger.results:
         name = result.accession_number or result.filler_number
@@ -241,6 +241,8 @@ def _backwards(ledger: Ledger) -> Iterator[str]:
             yield f"{result.control_id} is a preliminary result for {name} after the final {before.control_id}"
         if result.is_final:
             finals[name] = result
+        elif result.status == "X":
+            finals.pop(name, None)
 
 
 def _same_id_other_bytes(ledger: Ledger) -> Iterator[str]:

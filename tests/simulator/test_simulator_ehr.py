@@ -482,6 +482,12 @@ def test_preliminary_after_a_final_is_a_mismatch(ehr, receiver):
     assert ehr.ledger.problems() == ["R2 is a preliminary result for A1 after the final R1"]
 
 
+def test_preliminary_after_a_final_that_was_taken_back_is_none(ehr, receiver):
+    [order] = ehr.place(ehr.admit())
+    deliver(receiver, report(order), report(order, status="X", control="R2"), report(order, status="P", control="R3"))
+    assert ehr.ledger.problems() == []
+
+
 def test_control_id_used_again_for_other_bytes_is_a_mismatch(ehr, receiver):
     [order] = ehr.place(ehr.admit())
     deliver(receiver, report(order), report(order, text="Quite other."))
