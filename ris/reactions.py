@@ -13,6 +13,7 @@ from ris.protocol import service as protocol
 from ris.report import service as report
 from ris.report import undone
 from ris.scheduling import service as scheduling
+from ris.scheduling import waitlist
 from ris.task import delivery, message
 
 Reaction = Callable[[UnitOfWork, Event], None]
@@ -24,8 +25,11 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
-    "order.procedure_cancelled": (protocol.end_with_exam, scheduling.free_cancelled),
-    "exam.discontinued": (scheduling.free_cancelled,),
+    "order.procedure_cancelled": (protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
+    "scheduling.cancelled": (waitlist.propose_given_up,),
+    "scheduling.missed": (waitlist.propose_given_up,),
+    "scheduling.moved": (waitlist.propose_left,),
+    "exam.discontinued": (scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),
     "delivery.corrected": (delivery.settle_decided,),

@@ -36,6 +36,10 @@ class AppointmentDetail(Named):
     booked_by: str
     booked_at: datetime
     cancel_reason: str
+    step_name: str
+    """Empty for the only step of an exam."""
+    number: int
+    overbook_reason: str
     patient_id: int
     family: str
     given: str
@@ -66,7 +70,8 @@ def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
         sa.select(
             step.id, step.row_version, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.preparation,
             Order.priority, step.status, Site.id, Site.zone, Room.id, Room.name, step.starts_at, step.ends_at, step.booked_by,
-            step.booked_at, step.cancel_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN,
+            step.booked_at, step.cancel_reason, step.name, step.number,
+            step.overbook_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN,
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
@@ -89,6 +94,13 @@ def rooms_for(session: Session, procedure_id: int, step: int = 1) -> list[RoomCh
         .order_by(Room.code)
     )
     return [RoomChoice(*row) for row in rows]
+
+
+def step_ids(session: Session, procedure_id: int) -> list[int]:
+    """The appointments of an exam that still can be moved."""
+    step = ScheduledProcedureStep
+    movable = STEP.by_name["move"].sources
+    return list(session.scalars(sa.select(step.id).where(step.procedure_id == procedure_id, step.status.in_(movable))))
 
 
 def site_names(session: Session, site_ids: frozenset[int]) -> list[tuple[int, str]]:

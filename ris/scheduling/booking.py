@@ -7,7 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from ris.base.clock import local
-from ris.base.errors import Invalid, Occupied, RisError
+from ris.base.errors import Forbidden, Invalid, Occupied, RisError
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Site, StepPlan
 from ris.order.model import RequestedProcedure
@@ -18,6 +18,8 @@ from ris.scheduling.gather import NOTHING, Own
 from ris.scheduling.model import ScheduledProcedureStep, SlotHold
 from ris.scheduling.places import Owner, Place, Taking, take, take_turn
 from ris.scheduling.spans import minute, moment
+from ris.staff.permission import Permission
+from ris.staff.queries import rights_of
 
 LONGEST = 24 * 60
 BY_THE_CONSTRAINT = frozenset((Why.taken, Why.patient))
@@ -67,6 +69,14 @@ def judge(
         if not (overbooks and refusal.why in OVERBOOKABLE):
             raise _error(refusal)
     return Judged(facts, tuple(placed), bool(against))
+
+
+def check_right(uow: UnitOfWork, site_id: int, overbook_reason: str) -> None:
+    """Raises Forbidden for a reason to overbook of somebody who has no right to."""
+    if overbook_reason and not (
+        uow.actor.kind == "user" and rights_of(uow.session, uow.actor.id).may(Permission.SCHEDULE_OVERBOOK, site_id)
+    ):
+        raise Forbidden("you have no right to overbook")
 
 
 def occupy(

@@ -1,7 +1,6 @@
 """Places that are held while somebody has a form open: nobody else gets them until the time is up."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,7 +13,7 @@ from ris.order import service as orders
 from ris.scheduling import booking, gather
 from ris.scheduling.facts import NO_WISHES, Wishes
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
-from ris.scheduling.places import Owner, Place, free, take
+from ris.scheduling.places import Owner, Place, free, read_place, take, written_place
 from ris.scheduling.rules.check import NO_ANSWERS, Answers
 from ris.scheduling.service import book_all, refuse_a_second
 
@@ -34,7 +33,7 @@ def hold(uow: UnitOfWork, *, places: Sequence[Place], wishes: Wishes = NO_WISHES
     held = uow.add(
         SlotHold(
             id=new_id(), site_id=first.site_id, user_id=uow.actor.id, user_name=uow.actor.name, held_until=_until(uow, first.site_id),
-            places=[_written(place) for place in places], staff_sex=wishes.staff_sex, with_anaesthesia=wishes.with_anaesthesia,
+            places=[written_place(place) for place in places], staff_sex=wishes.staff_sex, with_anaesthesia=wishes.with_anaesthesia,
         )
     )  # fmt: skip
     for placed in judged.placed:
@@ -67,7 +66,9 @@ def release(uow: UnitOfWork, *, hold_id: int) -> None:
 def book_held(uow: UnitOfWork, *, hold_id: int, answers: Answers = NO_ANSWERS) -> list[ScheduledProcedureStep]:
     """Books what is held; also after the time is up, as long as the places are free. Raises NotFound, and as `book_all`."""
     held = get(uow, hold_id)
-    return book_all(uow, places=places_of(held), wishes=booking.wishes_of(held), hold_id=hold_id, answers=answers)
+    return book_all(
+        uow, places=[read_place(said) for said in held.places], wishes=booking.wishes_of(held), hold_id=hold_id, answers=answers
+    )
 
 
 def get(uow: UnitOfWork, hold_id: int) -> SlotHold:
@@ -75,12 +76,6 @@ def get(uow: UnitOfWork, hold_id: int) -> SlotHold:
     if held is None:
         raise NotFound("nothing is held here any more: look for a slot again")
     return held
-
-
-def places_of(held: SlotHold) -> list[Place]:
-    return [
-        Place(p["procedure_id"], p["room_id"], datetime.fromisoformat(p["starts_at"]), p["step"], p["minutes"]) for p in held.places
-    ]  # fmt: skip
 
 
 def _own(uow: UnitOfWork, hold_id: int) -> SlotHold | None:
@@ -101,7 +96,3 @@ def _delete(uow: UnitOfWork, hold_ids: Sequence[int]) -> None:
 
 def _until(uow: UnitOfWork, site_id: int) -> datetime:
     return uow.now + timedelta(seconds=gather.policy(uow.session, site_id).hold_seconds)
-
-
-def _written(place: Place) -> dict[str, object]:
-    return {**asdict(place), "starts_at": place.starts_at.isoformat()}

@@ -1,6 +1,7 @@
 """Tables of appointments and of what they occupy; the database itself refuses two in one place at one time."""
 
-from datetime import datetime
+import enum
+from datetime import datetime, time
 from typing import Any
 
 import sqlalchemy as sa
@@ -85,6 +86,61 @@ class SlotHold(Base):
     """What is to be booked: the fields of `ris.scheduling.places.Place` each."""
     staff_sex: Mapped[str] = mapped_column(default="")
     with_anaesthesia: Mapped[bool] = mapped_column(default=False)
+
+
+class WaitState(enum.StrEnum):
+    waiting = "waiting"
+    done = "done"
+    withdrawn = "withdrawn"
+
+
+class WaitlistEntry(Versioned, Base):
+    """That an exam is wanted earlier than it is planned, or as soon as there is room."""
+
+    __tablename__ = "waitlist_entry"
+    __table_args__ = (
+        sa.Index("uq_waitlist_entry_waiting", "procedure_id", unique=True, sqlite_where=sa.text("state = 'waiting'"),
+                 postgresql_where=sa.text("state = 'waiting'")),
+        sa.Index("ix_waitlist_entry_site_id_state", "site_id", "state"),
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"))
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    not_before: Mapped[time | None]
+    not_after: Mapped[time | None]
+    """Bounds of the start by the site's wall clock."""
+    notice_minutes: Mapped[int] = mapped_column(sa.Integer)
+    """What the patient needs to come."""
+    note: Mapped[str]
+    state: Mapped[WaitState]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class ProposalState(enum.StrEnum):
+    open = "open"
+    accepted = "accepted"
+    declined = "declined"
+
+
+class Proposal(Versioned, Base):
+    """A place that came free, proposed to one who waits."""
+
+    __tablename__ = "waitlist_proposal"
+
+    id: Mapped[Key]
+    entry_id: Mapped[int] = mapped_column(references("waitlist_entry.id"), index=True)
+    room_id: Mapped[int] = mapped_column(references("room.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    """The place that came free; what is proposed may use a part of it."""
+    places: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    """The exam's steps there: the fields of `ris.scheduling.places.Place` each."""
+    state: Mapped[ProposalState]
+    made_at: Mapped[datetime]
+    decided_by: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
 
 
 class BookingPolicy(Versioned, Base):

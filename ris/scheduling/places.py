@@ -1,7 +1,7 @@
 """Taking places: which rows of the occupancy table an appointment or a hold needs, and who has them when they are taken."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,15 @@ class Place:
     starts_at: datetime
     step: int = 1
     minutes: int | None = None
+
+
+def written_place(place: Place) -> dict[str, Any]:
+    """A place in values that JSON holds."""
+    return {**asdict(place), "starts_at": place.starts_at.isoformat()}
+
+
+def read_place(said: Mapping[str, Any]) -> Place:
+    return Place(**{**said, "starts_at": datetime.fromisoformat(said["starts_at"])})
 
 
 @dataclass(frozen=True, slots=True)

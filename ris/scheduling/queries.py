@@ -36,6 +36,8 @@ class AppointmentRow(Named):
     accession_number: str
     procedure_name: str
     priority: Priority
+    step_name: str
+    is_overbooked: bool
     patient_id: int
     family: str
     given: str
@@ -127,7 +129,7 @@ def appointments(session: Session, site_id: int, span: Span) -> tuple[Appointmen
         sa.select(
             step.id, step.row_version, step.room_id, step.starts_at, step.ends_at, step.status, RequestedProcedure.id,
             RequestedProcedure.accession_number, PROCEDURE_NAME, Order.priority,
-            Patient.id, Patient.family, Patient.given, Patient.birth_date,
+            step.name, step.overbook_reason != "", Patient.id, Patient.family, Patient.given, Patient.birth_date,
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)

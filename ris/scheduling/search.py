@@ -34,22 +34,31 @@ class Offer:
 
 
 def offers(facts: Facts, asked: Asked, limit: int = 60, a_day: int | None = None) -> list[Offer]:
-    """The earliest, at most `a_day` on a date; those that leave a useless gap come last, or not at all where the site hides them."""
+    """The earliest; those that leave a useless gap come last, or not at all where the site hides them.
+
+    With `a_day` at most so many of a date, by date; those with a useless gap then only on dates that have no other.
+    """
     steps = [step for exam in facts.exams for step in exam.steps]
-    found = _single(facts, asked, steps[0], limit, a_day) if len(steps) == 1 else _combined(facts, asked, limit)
+    found = (
+        _single(facts, asked, steps[0], limit, a_day) if len(steps) == 1 else _combined(facts, asked, limit if a_day is None else limit * 3)
+    )
     if facts.policy.hides_useless_gaps:
         found = [offer for offer in found if not offer.leaves_gap]
-    chosen: list[Offer] = []
-    on_day: dict[int, int] = {}
-    for offer in sorted(found, key=lambda o: (o.leaves_gap, o.starts_at, o.ends_at, facts.rooms[o.placed[0].room_id].name)):
-        day = _day(facts, offer.starts_at)
-        if a_day is not None and on_day.get(day, 0) >= a_day:
-            continue
-        on_day[day] = on_day.get(day, 0) + 1
-        chosen.append(offer)
-        if len(chosen) == limit:
-            break
-    return chosen
+    found.sort(key=lambda o: (o.leaves_gap, o.starts_at, o.ends_at, facts.rooms[o.placed[0].room_id].name))
+    if a_day is None:
+        return found[:limit]
+    by_day: dict[int, list[Offer]] = {}
+    for offer in found:
+        by_day.setdefault(_day(facts, offer.starts_at), []).append(offer)
+    return [offer for day in sorted(by_day) for offer in _spread(by_day[day], a_day)][:limit]
+
+
+def _spread(of_day: Sequence[Offer], count: int) -> list[Offer]:
+    """The earliest, and some from the rest of the day: who asks for the afternoon is to see one."""
+    useful = [offer for offer in of_day if not offer.leaves_gap] or list(of_day)
+    early, rest = useful[: count // 2], useful[count // 2 :]
+    more = min(count - len(early), len(rest))
+    return early + [rest[(number + 1) * len(rest) // more - 1] for number in range(more)]
 
 
 def third_next(found: Sequence[Offer]) -> Offer | None:

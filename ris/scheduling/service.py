@@ -60,10 +60,11 @@ def book_all(
 
     Raises Occupied (naming who has the slot), Invalid (room cannot do it, closed, a step left out), NotAllowedNow (also for an exam
     that has an appointment), AgainstRules with what rules say and `answers` do not answer, Forbidden for who may not override a rule
-    that blocks.
+    that blocks, or not overbook.
     """
     procedures = booking.procedures_of(uow, places, orders.get_procedure)
     for procedure in procedures.values():
+        booking.check_right(uow, procedure.site_id, overbook_reason)
         refuse_a_second(uow, procedure)
         orders.move(uow, procedure, "schedule")
     judged = booking.judge(uow, procedures, places, wishes, Own(hold_id=hold_id), overbooks=bool(overbook_reason))
@@ -317,6 +318,7 @@ def _move_steps(
     answers: Answers,
     overbook_reason: str = "",
 ) -> list[ScheduledProcedureStep]:
+    booking.check_right(uow, procedure.site_id, overbook_reason)
     steps = [step for step, _ in moves]
     for step in steps:
         STEP.go("move", step.status)

@@ -30,6 +30,7 @@ class Permission(enum.StrEnum):
     RULE_OVERRIDE = "rule:override"
     SAFETY_OVERRIDE = "safety:override"
     SCHEDULE_BOOK = "schedule:book"
+    SCHEDULE_OVERBOOK = "schedule:overbook"
     SCHEDULE_READ = "schedule:read"
     TASK_CLOSE = "task:close"
     TASK_READ = "task:read"
@@ -39,9 +40,11 @@ class Permission(enum.StrEnum):
 P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
 _DESK = (P.ORDER_ENTER, P.PATIENT_EDIT)
+_BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
-    "scheduler": ("Scheduler", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)),
+    "scheduler": ("Scheduler", (*_CLINICAL, *_BOOKING)),
+    "lead_scheduler": ("Lead scheduler", (*_CLINICAL, *_BOOKING, P.SCHEDULE_OVERBOOK)),
     "front_desk": ("Front desk", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (

@@ -19,6 +19,7 @@ KINDS = {
     "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
     "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),
     "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
+    "earlier_slot": TaskKind("An earlier slot is free", "Ask the patient, and say on the waiting list whether it is wanted."),
     "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
     "hold_ended": TaskKind("Hold has ended", "Book the order, hold it again, or cancel it."),
     "protocol_rejected": TaskKind(

@@ -78,12 +78,12 @@
       return made;
     };
     if (event.display === "background") return { domNodes: [node("closed-reason", event.title)] };
-    const { exam, accession, status, isStat, isHold, alerts } = event.extendedProps;
+    const { exam, accession, status, isStat, isHold, isOverbooked, alerts } = event.extendedProps;
     if (isHold) return { domNodes: [node("event-name", event.title), node("event-exam", exam)] };
     const nodes = [
       node("event-name", `${isStat ? "▲ STAT " : ""}${event.title}`),
       node("event-exam", exam),
-      node("event-note", `${clock(event.start)} · ${accession}${status === "booked" ? "" : ` · ${status}`}`),
+      node("event-note", `${clock(event.start)} · ${accession}${status === "booked" ? "" : ` · ${status}`}${isOverbooked ? " · overbooked" : ""}`),
     ];
     if (alerts?.length) nodes.splice(1, 0, node("event-alerts", `! ${alerts.join(", ")}`));
     const room = rooms.find(({ id }) => id === event.resourceIds[0]);

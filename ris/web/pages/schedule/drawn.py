@@ -67,10 +67,15 @@ def _event(row: AppointmentRow, zone: str, alerts: tuple[Alert, ...]) -> dict[st
         "end": floating(row.ends_at, zone),
         "title": row.patient_name,
         "editable": row.status is StepStatus.booked,
-        "classNames": [f"appointment-{row.status}", "appointment-stat" if row.priority == "S" else ""],
+        "classNames": [
+            f"appointment-{row.status}",
+            "appointment-stat" if row.priority == "S" else "",
+            "overbooked" if row.is_overbooked else "",
+        ],
         "extendedProps": {
             "rowVersion": row.row_version,
-            "exam": row.procedure_name,
+            "exam": f"{row.procedure_name}: {row.step_name}" if row.step_name else row.procedure_name,
+            "isOverbooked": row.is_overbooked,
             "accession": row.accession_number,
             "status": row.status,
             "isStat": row.priority == "S",

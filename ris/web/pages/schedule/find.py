@@ -35,7 +35,7 @@ SEARCH_DAYS = 28
 @requires(Permission.SCHEDULE_BOOK)
 def find() -> ResponseReturnValue:
     exams = _exams(request.args.getlist("exam", type=int))
-    site_id = exams[0].site_id if exams else _site()
+    site_id = exams[0].site_id if exams else booking_site()
     with reading() as session:
         zone = zone_of(session, site_id)
         rooms = rooms_of(session, site_id)
@@ -53,7 +53,7 @@ def find() -> ResponseReturnValue:
     return render_template(
         "schedule/find.html", exams=exams, beside=beside, site_id=site_id, own_sites=sites, rooms=rooms, procedures=procedures,
         procedure_id=procedure_id, asked=asked, offered=offered, days=_by_day(offered) if offered else [], zone=zone, refused=refused,
-        modalities=list(Modality), now=program().clock(), written=_written, clock=_clock(zone),
+        modalities=list(Modality), now=program().clock(), written=written, clock=clock(zone),
     ), 422 if refused else 200  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def hold() -> ResponseReturnValue:
     """Holds the places of an offer for the person, and shows the form that books them."""
     if (before := used_before()) is not None:
         return before
-    places = [_read(text) for text in request.form.getlist("place")]
+    places = [place_of(text) for text in request.form.getlist("place")]
     exams = _exams(list(dict.fromkeys(place.procedure_id for place in places)))
     if not exams:
         raise Invalid("a place is needed", error_code="101")
@@ -74,7 +74,7 @@ def hold() -> ResponseReturnValue:
             target = url_for("schedule.held", hold_id=held.id)
             use_key(uow, target)
     except RisError as error:
-        return _full(exams, places, error)
+        return full(exams, places, error), error.http_status
     return redirect(target, 303)
 
 
@@ -129,7 +129,8 @@ def _exams(procedure_ids: Iterable[int]) -> list[ExamRow]:
     return [exam_at(procedure_id) for procedure_id in procedure_ids]
 
 
-def _site() -> int:
+def booking_site() -> int:
+    """The site asked for, else the one where the person works; one where the person books."""
     own = sites_for(Permission.SCHEDULE_BOOK)
     asked = request.args.get("site", type=int)
     if asked is not None and asked not in own:
@@ -188,16 +189,16 @@ def _by_day(offered: Offered) -> list[tuple[date, list[OfferRow]]]:
     return [(day, list(rows)) for day, rows in groupby(offered.offers, key=lambda row: local(row.starts_at, offered.zone).date())]
 
 
-def _clock(zone: str) -> Any:
+def clock(zone: str) -> Any:
     return lambda moment: f"{local(moment, zone):%H:%M}"
 
 
-def _written(offer: OfferRow) -> list[str]:
+def written(offer: OfferRow) -> list[str]:
     """The places of an offer for the fields of a form."""
     return [f"{place.procedure_id}.{place.step}.{place.room_id}.{place.starts_at.isoformat()}" for place in offer.places]
 
 
-def _read(text: str) -> Place:
+def place_of(text: str) -> Place:
     try:
         procedure_id, step, room_id, at = text.split(".", 3)
         starts_at = datetime.fromisoformat(at)
@@ -208,18 +209,18 @@ def _read(text: str) -> Place:
         raise Invalid("this is no place to book", error_code="101") from error
 
 
-def _full(exams: list[ExamRow], places: list[Place], error: RisError) -> ResponseReturnValue:
-    """Somebody was faster: what is free nearby."""
+def full(exams: list[ExamRow], places: list[Place], error: RisError) -> str:
+    """The page that says who was faster, and what is free nearby."""
     zone = exams[0].zone
     offers: list[OfferRow] = []
-    if isinstance(error, Conflict):
+    if isinstance(error, Conflict) and exams[0].status is ProcedureStatus.ordered:
         with reading() as session:
             ids = [exam.procedure_id for exam in exams]
             offers = offering.near(session, ids, places[0].starts_at, zone, program().clock())
     return render_template(
-        "schedule/full.html", exams=exams, offers=offers, zone=zone, refused=error.message, written=_written, clock=_clock(zone),
+        "schedule/full.html", exams=exams, offers=offers, zone=zone, refused=error.message, written=written, clock=clock(zone),
         day=lambda moment: local(moment, zone).date(),
-    ), error.http_status  # fmt: skip
+    )  # fmt: skip
 
 
 def _held(hold_id: int, error: RisError | None = None) -> str:
@@ -233,7 +234,7 @@ def _held(hold_id: int, error: RisError | None = None) -> str:
     seconds = max(int((places[0].held_until - program().clock()).total_seconds()), 0)
     return render_template(
         "schedule/held.html", hold_id=hold_id, places=places, exams=exams, zone=first.zone, seconds=seconds,
-        clock=_clock(first.zone), day=lambda moment: local(moment, first.zone).date(), **against(error, first.site_id),
+        clock=clock(first.zone), day=lambda moment: local(moment, first.zone).date(), **against(error, first.site_id),
     )  # fmt: skip
 
 

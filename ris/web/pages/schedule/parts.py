@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 
 from ris.base.clock import from_wall_clock, local
-from ris.base.errors import Invalid, RisError
+from ris.base.errors import Invalid, Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order import queries as orders
@@ -39,7 +39,15 @@ def against(error: RisError | None, site_id: int) -> dict[str, Any]:
     findings = error.findings if isinstance(error, AgainstRules) else ()
     answerable = {f.key for f in findings if not f.blocks or (f.override and may(Permission(f.override), site_id))}
     place = {name: request.form.get(name, "") for name in _PLACE if name in request.form}
-    return {"refused": error.message if error and not findings else "", "findings": findings, "answerable": answerable, "place": place}
+    return {
+        "refused": error.message if error and not findings else "",
+        "findings": findings,
+        "answerable": answerable,
+        "place": place,
+        "is_full": isinstance(error, Occupied),
+        "overbookable": isinstance(error, Occupied) and error.may_overbook,
+        "may_overbook": may(Permission.SCHEDULE_OVERBOOK, site_id),
+    }
 
 
 def do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Callable[[RisError], str]) -> ResponseReturnValue:
@@ -60,8 +68,8 @@ def do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Calla
 
 
 def _refused(error: RisError, again: Callable[[RisError], str]) -> Response:
-    """For the calendar: the reason, and the dialog to go on in where rules ask for one."""
-    return jsonify(message=error.message, panel=again(error) if isinstance(error, AgainstRules) else "")
+    """For the calendar: the reason, and the dialog to go on in where rules ask for one, or something else is free."""
+    return jsonify(message=error.message, panel=again(error) if isinstance(error, AgainstRules | Occupied) else "")
 
 
 def wants_json() -> bool:
@@ -71,6 +79,10 @@ def wants_json() -> bool:
 def answers() -> dict[str, str]:
     """Key of a finding to the reason that the form gives."""
     return {name.removeprefix(_REASON): value for name, value in request.form.items() if name.startswith(_REASON)}
+
+
+def overbook_reason() -> str:
+    return request.form.get("overbook_reason", "").strip()
 
 
 def moment(zone: str) -> datetime:

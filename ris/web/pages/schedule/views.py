@@ -1,7 +1,7 @@
 """The schedule: a day of rooms, what waits for an appointment, booking, moving and cancelling, by mouse, by keys, or by plain forms."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Response, abort, jsonify, render_template, request
@@ -10,7 +10,7 @@ from jinja2_fragments.flask import render_block
 from sqlalchemy.orm import Session
 
 from ris.base.clock import local
-from ris.base.errors import RisError
+from ris.base.errors import Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order.queries import ExamRow
@@ -18,8 +18,11 @@ from ris.patient import alerts
 from ris.patient.alerts import Alert
 from ris.protocol.queries import protocol, protocols
 from ris.scheduling import offering, queries, service
-from ris.scheduling.appointment import AppointmentDetail, rooms_for, site_names, zone_of
-from ris.scheduling.offering import Slot
+from ris.scheduling import waiting as waitlisted
+from ris.scheduling.appointment import AppointmentDetail, rooms_for, site_names, step_ids, zone_of
+from ris.scheduling.facts import Asked
+from ris.scheduling.gather import NOTHING, Own
+from ris.scheduling.offering import OfferRow, Slot
 from ris.scheduling.queries import DaySchedule, HeldRow, UnscheduledRow
 from ris.scheduling.rules import check
 from ris.scheduling.rules.finding import Finding
@@ -27,10 +30,22 @@ from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.page import look, look_query, program, reading, working_site
-from ris.web.pages.schedule import drawn, find
-from ris.web.pages.schedule.parts import against, answers, appointment_at, bp, do, exam_at, minutes, moment, panel, room_id
+from ris.web.pages.schedule import drawn, find, waitlist
+from ris.web.pages.schedule.parts import (
+    against,
+    answers,
+    appointment_at,
+    bp,
+    do,
+    exam_at,
+    minutes,
+    moment,
+    overbook_reason,
+    panel,
+    room_id,
+)
 
-__all__ = ["bp", "find"]
+__all__ = ["bp", "find", "waitlist"]
 
 SEARCH_DAYS = 28
 """So far ahead the next free slots are looked for."""
@@ -79,7 +94,8 @@ def book(procedure_id: int) -> ResponseReturnValue:
 
     def work(uow: UnitOfWork) -> None:
         service.book(
-            uow, procedure_id=procedure_id, room_id=room_id(), starts_at=moment(exam.zone), minutes=minutes(), answers=answers()
+            uow, procedure_id=procedure_id, room_id=room_id(), starts_at=moment(exam.zone), minutes=minutes(), answers=answers(),
+            overbook_reason=overbook_reason(),
         )  # fmt: skip
 
     return do(work, f"Exam {exam.accession_number} is booked.", exam.site_id, lambda error: _plan(exam, error))
@@ -101,10 +117,28 @@ def move(step_id: int) -> ResponseReturnValue:
     def work(uow: UnitOfWork) -> None:
         service.move(
             uow, step_id=step_id, room_id=room_id(), starts_at=moment(found.zone), minutes=minutes(),
-            row_version=request.form.get("row_version", type=int), answers=answers(),
+            row_version=request.form.get("row_version", type=int), answers=answers(), overbook_reason=overbook_reason(),
         )  # fmt: skip
 
     return do(work, f"Exam {found.accession_number} is moved.", found.site_id, lambda error: _show(found, error))
+
+
+@bp.post("/exams/<int:procedure_id>/move")
+@requires(Permission.SCHEDULE_BOOK)
+def move_all(procedure_id: int) -> ResponseReturnValue:
+    """All steps of an exam to the places of an offer."""
+    exam = exam_at(procedure_id)
+    places = [find.place_of(text) for text in request.form.getlist("place")]
+
+    def work(uow: UnitOfWork) -> None:
+        service.move_all(uow, procedure_id=procedure_id, places=places, answers=answers())
+
+    def again(error: RisError) -> str:
+        with reading() as session:
+            steps = step_ids(session, procedure_id)
+        return _show(appointment_at(steps[0], Permission.SCHEDULE_BOOK), error) if steps else find.full([exam], places, error)
+
+    return do(work, f"Exam {exam.accession_number} is moved.", exam.site_id, again)
 
 
 @bp.post("/appointments/<int:step_id>/cancel")
@@ -130,13 +164,14 @@ def _day(site_id: int, on: date | None) -> str:
         held = _held(session, schedule)
         planned = protocols(session, [row.procedure_id for row in waiting])
         known = _known(session, schedule, waiting)
+        proposals = waitlisted.open_proposals(session, site_id, program().clock())
         sites = _sites(session)
     look_query("schedule", {"site_id": site_id, "date": schedule.day.isoformat()})
     first, last = drawn.hours(schedule)
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, protocols=planned, alerts=known, own_sites=sites, today=today, before=before, after=after,
+        schedule=schedule, waiting=waiting, proposals=proposals, protocols=planned, alerts=known, own_sites=sites, today=today, before=before, after=after,
         zone=schedule.zone, version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
@@ -161,27 +196,44 @@ def _events(schedule: DaySchedule, held: list[HeldRow], known: Mapping[int, tupl
 
 def _plan(exam: ExamRow, error: RisError | None = None) -> str:
     with reading() as session:
-        slots = (
-            offering.free_slots(session, procedure_id=exam.procedure_id, after=program().clock(), days=SEARCH_DAYS, limit=9)
-            if exam.known else []
-        )  # fmt: skip
+        slots = _slots(session, exam.procedure_id, exam.zone, error, 9) if exam.known else []
+        entry = waitlisted.entry_of(session, exam.procedure_id)
         rooms = rooms_for(session, exam.procedure_id)
         planned = protocol(session, exam.procedure_id)
         foreseen = _foreseen(session, exam, slots[0]) if slots and error is None else ()
     return panel(
-        "schedule/plan.html", exam=exam, slots=slots, rooms=rooms, foreseen=foreseen, protocol=planned, **against(error, exam.site_id)
-    )
+        "schedule/plan.html", exam=exam, entry=entry, slots=slots, rooms=rooms, foreseen=foreseen, protocol=planned,
+        **against(error, exam.site_id),
+    )  # fmt: skip
 
 
 def _show(found: AppointmentDetail, error: RisError | None = None) -> str:
     with reading() as session:
-        rooms = rooms_for(session, found.procedure_id)
-        slots = (
-            offering.free_slots(session, procedure_id=found.procedure_id, after=program().clock(), days=SEARCH_DAYS, limit=6)
-            if found.is_movable else []
-        )  # fmt: skip
-    return panel("schedule/appointment.html", found=found, rooms=rooms, slots=slots, may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
-                  **against(error, found.site_id))  # fmt: skip
+        rooms = rooms_for(session, found.procedure_id, found.number)
+        own = Own(tuple(step_ids(session, found.procedure_id)))
+        has_steps = bool(found.step_name)
+        slots = _slots(session, found.procedure_id, found.zone, error, 6, own) if found.is_movable and not has_steps else []
+        offers = _whole_moves(session, found, own) if found.is_movable and has_steps else ()
+        entry = waitlisted.entry_of(session, found.procedure_id)
+    return panel("schedule/appointment.html", found=found, entry=entry, rooms=rooms, slots=slots, offers=offers, written=find.written,
+                 clock=find.clock(found.zone), may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
+                 **against(error, found.site_id))  # fmt: skip
+
+
+def _slots(session: Session, procedure_id: int, zone: str, error: RisError | None, limit: int, own: Own = NOTHING) -> list[Slot]:
+    """The next free slots of an exam; where one was asked for that cannot be had, those nearest to it."""
+    now = program().clock()
+    if isinstance(error, Occupied):
+        parts = [offer.parts[0] for offer in offering.near(session, [procedure_id], moment(zone), zone, now, own)[:limit]]
+        return [Slot(part.room_id, part.room_name, part.starts_at, part.ends_at) for part in parts]
+    return offering.free_slots(session, procedure_id=procedure_id, after=now, days=SEARCH_DAYS, limit=limit, own=own)
+
+
+def _whole_moves(session: Session, found: AppointmentDetail, own: Own) -> tuple[OfferRow, ...]:
+    now = program().clock()
+    today = local(now, found.zone).date()
+    asked = Asked(today, today + timedelta(days=SEARCH_DAYS))
+    return offering.for_exams(session, [found.procedure_id], asked, now, own=own, limit=6, a_day=2).offers
 
 
 def _foreseen(session: Session, exam: ExamRow, slot: Slot) -> tuple[Finding, ...]:
