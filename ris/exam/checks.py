@@ -15,6 +15,7 @@ from ris.base.uow import UnitOfWork, service
 from ris.catalog.model import Modality, Procedure, Site
 from ris.exam import service as exams
 from ris.exam.model import CheckOutcome, PerformedProcedureStep, SafetyCheck
+from ris.exam.queries import current_step_id
 from ris.order import service as orders
 from ris.order.model import Order, RequestedProcedure
 from ris.patient import queries as patients
@@ -22,6 +23,10 @@ from ris.patient import safety
 from ris.patient.model import Answer, Patient, Question, Sex, Visit
 from ris.patient.queries import AllergyRow, ObservationRow
 from ris.patient.screening import ScreenRow, screened
+from ris.scheduling import service as scheduling
+from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.rules.check import hold_to_rules, open_findings
+from ris.scheduling.rules.model import Moment
 
 RADIATES = (Modality.CT, Modality.XR, Modality.MG, Modality.NM)
 ASKED_FROM, ASKED_TO = 12, 55
@@ -75,8 +80,9 @@ class Facts:
 
 def points(session: Session, procedure_id: int, now: datetime) -> list[Point]:
     """The check list of an exam as things stand. Raises NoResultFound when it is not there."""
-    facts = _facts(session, procedure_id, now)
-    return [point for find in (_identity, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
+    step_id = current_step_id(session, procedure_id)
+    found = open_findings(session, now, session.get_one(ScheduledProcedureStep, step_id), Moment.start) if step_id else ()
+    return _of_the_room(session, procedure_id, now) + [Point(f.key, f"{f.rule}: {f.text}", Verdict.stop) for f in found]
 
 
 @service
@@ -85,19 +91,22 @@ def begin(
 ) -> PerformedProcedureStep:
     """A person starts an exam. `confirmed` are keys of points, `reasons` say of points why it begins although they are not fine.
 
-    The list is made anew here: what became known since it was shown counts. Raises NotAllowedNow naming every open point.
+    The list is made anew here: what became known since it was shown counts. Raises NotAllowedNow naming every open point,
+    AgainstRules with what rules of the house ask for besides, Forbidden for who may not override one that blocks.
     """
-    orders.get_procedure(uow, procedure_id)
-    answered = [(point, _outcome(point, confirmed, reasons)) for point in points(uow.session, procedure_id, uow.now)]
+    procedure = orders.get_procedure(uow, procedure_id)
+    answered = [(point, _outcome(point, confirmed, reasons)) for point in _of_the_room(uow.session, procedure_id, uow.now)]
     missing = tuple(_missing(point) for point, outcome in answered if outcome is None)
     if missing:
         raise NotAllowedNow(f"cannot start the exam: {'; '.join(missing)}", missing=missing)
+    step = scheduling.current_step(uow, procedure_id)
+    if step is not None:
+        hold_to_rules(uow, procedure, step, reasons, Moment.start)
     performed = exams.start(uow, procedure_id=procedure_id, room_id=room_id)
     for point, outcome in answered:
         reason = reasons[point.key].strip() if outcome is CheckOutcome.overridden else ""
         uow.add(SafetyCheck(id=new_id(), performed_id=performed.id, point=point.key, text=point.text, outcome=outcome, reason=reason))
         if outcome is CheckOutcome.overridden:
-            procedure = orders.get_procedure(uow, procedure_id)
             uow.emit(orders.procedure_event("exam.check_overridden", procedure, point=point.key, reason=reason))
     return performed
 
@@ -118,6 +127,11 @@ def _missing(point: Point) -> str:
 
 
 # ── the points ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_the_room(session: Session, procedure_id: int, now: datetime) -> list[Point]:
+    facts = _facts(session, procedure_id, now)
+    return [point for find in (_identity, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
 
 
 def _identity(_facts: Facts) -> Iterator[Point]:

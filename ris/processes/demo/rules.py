@@ -19,7 +19,7 @@ def write(uow: UnitOfWork) -> None:
     """They hold from now on: what was booked before was not asked about."""
     for row in read("rules"):
         parameters = dict(part.split("=", 1) for part in row["parameters"].split(";"))
-        rules.add(uow, RuleData(row["name"], row["kind"], row["severity"], row["override"], parameters))
+        rules.add(uow, RuleData(row["name"], row["kind"], row["severity"], row["override"], parameters, moment=row["moment"]))
 
 
 def examine(uow: UnitOfWork, partner_id: int, patient_ids: Sequence[int], chance: random.Random, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Holds a booking to the rules: what they find, what of it is answered, and the answers kept."""
+"""Holds a booking, and the start of an exam, to the rules: what they find, what of it is answered, and the answers kept."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.facts import Facts, gather
 from ris.scheduling.rules.finding import AgainstRules, Finding
 from ris.scheduling.rules.kinds import KINDS
-from ris.scheduling.rules.model import Rule, RuleAnswer, Severity
+from ris.scheduling.rules.model import Moment, Rule, RuleAnswer, Severity
 from ris.staff.queries import rights_of
 
 Answers = Mapping[str, str]
@@ -27,10 +27,18 @@ _RANK = {Severity.block: 0, Severity.warn: 1}
 
 
 def findings(
-    session: Session, now: datetime, *, procedure_id: int, site_id: int, room_id: int, starts_at: datetime, ends_at: datetime
+    session: Session,
+    now: datetime,
+    *,
+    procedure_id: int,
+    site_id: int,
+    room_id: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    moment: Moment = Moment.booking,
 ) -> tuple[Finding, ...]:
-    """Everything that speaks against an exam in a room at a time, what blocks first."""
-    rules = _rules(session, site_id)
+    """Everything that speaks against an exam in a room at a time, what blocks first; `moment` is booking or start."""
+    rules = _rules(session, site_id, moment)
     if not rules:
         return ()
     return judged(rules, gather(session, now, procedure_id, room_id, starts_at, ends_at))
@@ -48,19 +56,26 @@ def judged(rules: Sequence[Rule], facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: (_RANK[finding.severity], finding.rule, finding.text)))
 
 
-def hold_to_rules(uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep, answers: Answers) -> None:
-    """Lets an appointment be when nothing speaks against it that is not answered, and keeps the answers.
+def open_findings(session: Session, now: datetime, step: ScheduledProcedureStep, moment: Moment = Moment.booking) -> tuple[Finding, ...]:
+    """What speaks against an appointment and was not answered before."""
+    found = findings(
+        session, now, procedure_id=step.procedure_id, site_id=step.site_id, room_id=step.room_id, starts_at=step.starts_at,
+        ends_at=step.ends_at, moment=moment,
+    )  # fmt: skip
+    if not found:
+        return ()
+    known = set(session.scalars(sa.select(RuleAnswer.key).where(RuleAnswer.procedure_id == step.procedure_id)))
+    return tuple(finding for finding in found if finding.key not in known)
+
+
+def hold_to_rules(
+    uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep, answers: Answers, moment: Moment = Moment.booking
+) -> None:
+    """Lets an appointment be, or begin, when nothing speaks against it that is not answered, and keeps the answers.
 
     Raises AgainstRules with all that is open, Forbidden for an answer to a rule that the actor has no right to override.
     """
-    found = findings(
-        uow.session, uow.now, procedure_id=procedure.id, site_id=procedure.site_id, room_id=step.room_id, starts_at=step.starts_at,
-        ends_at=step.ends_at,
-    )  # fmt: skip
-    if not found:
-        return
-    known = set(uow.session.scalars(sa.select(RuleAnswer.key).where(RuleAnswer.procedure_id == procedure.id)))
-    new = tuple(finding for finding in found if finding.key not in known)
+    new = open_findings(uow.session, uow.now, step, moment)
     if any(not answers.get(finding.key, "").strip() for finding in new):
         raise AgainstRules(new)
     _check_right(uow, procedure.site_id, new)
@@ -68,8 +83,10 @@ def hold_to_rules(uow: UnitOfWork, procedure: RequestedProcedure, step: Schedule
         _keep(uow, procedure, step, finding, answers[finding.key].strip())
 
 
-def _rules(session: Session, site_id: int) -> Sequence[Rule]:
-    wanted = sa.select(Rule).where(Rule.severity != Severity.off, sa.or_(Rule.site_id.is_(None), Rule.site_id == site_id))
+def _rules(session: Session, site_id: int, moment: Moment) -> Sequence[Rule]:
+    wanted = sa.select(Rule).where(
+        Rule.severity != Severity.off, Rule.moment.in_((moment, Moment.both)), sa.or_(Rule.site_id.is_(None), Rule.site_id == site_id)
+    )
     return session.scalars(wanted.order_by(Rule.id)).all()
 
 

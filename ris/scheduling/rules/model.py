@@ -18,6 +18,14 @@ class Severity(enum.StrEnum):
     """Only who has the right of the rule may go on, with a reason."""
 
 
+class Moment(enum.StrEnum):
+    """When a rule is asked."""
+
+    booking = "booking"
+    start = "start"
+    both = "both"
+
+
 class Rule(Versioned, Base):
     """One rule of the house: a kind of `ris.scheduling.rules.kinds` with its parameters."""
 
@@ -30,6 +38,7 @@ class Rule(Versioned, Base):
     site_id: Mapped[int | None] = mapped_column(references("site.id"))
     """None: at every site."""
     severity: Mapped[Severity]
+    moment: Mapped[Moment] = mapped_column(default=Moment.booking)
     override: Mapped[str] = mapped_column(default="")
     """The permission that lets somebody go on against it where it blocks; empty: nobody's does."""
     parameters: Mapped[dict[str, Any]]

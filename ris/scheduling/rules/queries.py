@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ris.audit.model import AuditEntry
 from ris.catalog.model import Site
-from ris.scheduling.rules.model import Rule, RuleAnswer, Severity
+from ris.scheduling.rules.model import Moment, Rule, RuleAnswer, Severity
 
 HISTORY_SHOWN = 50
 
@@ -22,6 +22,7 @@ class RuleRow:
     name: str
     kind: str
     severity: Severity
+    moment: Moment
     override: str
     site_id: int | None
     site_name: str | None
@@ -50,7 +51,18 @@ class ChangeRow:
 
 def rules(session: Session, *where: sa.ColumnElement[bool]) -> list[RuleRow]:
     rows = session.execute(
-        sa.select(Rule.id, Rule.row_version, Rule.name, Rule.kind, Rule.severity, Rule.override, Rule.site_id, Site.name, Rule.parameters)
+        sa.select(
+            Rule.id,
+            Rule.row_version,
+            Rule.name,
+            Rule.kind,
+            Rule.severity,
+            Rule.moment,
+            Rule.override,
+            Rule.site_id,
+            Site.name,
+            Rule.parameters,
+        )
         .outerjoin(Site, Site.id == Rule.site_id)
         .where(*where)
         .order_by(Rule.name)

@@ -11,7 +11,7 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.scheduling.rules.kinds import KINDS
-from ris.scheduling.rules.model import Rule, Severity
+from ris.scheduling.rules.model import Moment, Rule, Severity
 from ris.staff.permission import Permission
 
 OVERRIDES = ("", Permission.RULE_OVERRIDE, Permission.SAFETY_OVERRIDE)
@@ -28,6 +28,7 @@ class RuleData:
     override: str
     parameters: Mapping[str, str]
     site_id: int | None = None
+    moment: str = Moment.booking
 
 
 @service
@@ -77,6 +78,8 @@ def _values(uow: UnitOfWork, data: RuleData, own_id: int | None) -> dict[str, An
         raise Invalid(f"severity: one of {', '.join(Severity)}")
     if data.override not in OVERRIDES:
         raise Invalid("who may override: this right is not one of those that can")
-    values["severity"] = Severity(data.severity)
+    if data.moment not in set(Moment):
+        raise Invalid(f"when it is asked: one of {', '.join(Moment)}")
+    values["severity"], values["moment"] = Severity(data.severity), Moment(data.moment)
     values["parameters"] = {p.name: p.read(data.parameters.get(p.name, str(p.default))) for p in KINDS[data.kind].parameters}
     return values

@@ -10,7 +10,7 @@ from ris.base.uow import UnitOfWork
 from ris.scheduling.appointment import site_names
 from ris.scheduling.rules import queries, service
 from ris.scheduling.rules.kinds import KINDS
-from ris.scheduling.rules.model import Severity
+from ris.scheduling.rules.model import Moment, Severity
 from ris.scheduling.rules.queries import RuleRow
 from ris.scheduling.rules.service import OVERRIDES, RuleData
 from ris.staff.permission import Permission
@@ -31,13 +31,20 @@ SEVERITY_NAMES = {
 }
 
 
+MOMENT_NAMES = {
+    Moment.booking: "when it is booked or moved",
+    Moment.start: "when it is begun",
+    Moment.both: "when it is booked and when it is begun",
+}
+
+
 @bp.get("")
 @requires(Permission.RULE_MANAGE)
 def index() -> ResponseReturnValue:
     look_query("rules", {})
     with reading() as session:
         found = queries.rules(session)
-    return render_template("rules/index.html", rules=found, kinds=KINDS, override_names=OVERRIDE_NAMES)
+    return render_template("rules/index.html", rules=found, kinds=KINDS, override_names=OVERRIDE_NAMES, moments=MOMENT_NAMES)
 
 
 @bp.get("/new")
@@ -89,7 +96,7 @@ def _form(kind: str, row: RuleRow | None, refused: str = "") -> str:
     return render_template(
         "rules/rule.html",
         rule=row, kind=KINDS[kind], kind_name=kind, sites=sites, changes=changes, refused=refused, overrides=OVERRIDES,
-        override_names=OVERRIDE_NAMES, severities=SEVERITY_NAMES, typed=request.form,
+        override_names=OVERRIDE_NAMES, severities=SEVERITY_NAMES, moments=MOMENT_NAMES, typed=request.form,
     )  # fmt: skip
 
 
@@ -114,5 +121,11 @@ def _asked(kind: str) -> RuleData:
         raise NotFound("this site is not one of yours")
     parameters = {p.name: request.form[f"parameter-{p.name}"] for p in KINDS[kind].parameters if f"parameter-{p.name}" in request.form}
     return RuleData(
-        request.form.get("name", ""), kind, request.form.get("severity", ""), request.form.get("override", ""), parameters, site_id
+        request.form.get("name", ""),
+        kind,
+        request.form.get("severity", ""),
+        request.form.get("override", ""),
+        parameters,
+        site_id,
+        request.form.get("moment", Moment.booking),
     )
