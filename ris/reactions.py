@@ -36,7 +36,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "delivery.skipped": (delivery.settle_decided,),
     "message.replayed": (message.settle_replayed,),
     "message.let_in": (message.settle_let_in,),
-    "exam.completed": (report.await_reading, billing.capture_technical),
+    "exam.completed": (report.await_reading, billing.capture_technical, billing.capture_supplies),
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
     "report.published": (billing.capture_professional,),
     "report.retracted": (billing.void_professional,),

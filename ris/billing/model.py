@@ -12,6 +12,8 @@ from ris.base.orm import Base, Key, Versioned, references
 class Component(enum.StrEnum):
     technical = "technical"
     professional = "professional"
+    supply = "supply"
+    """Something given or used up that has a price of its own."""
 
 
 class ChargeStatus(enum.StrEnum):
@@ -26,11 +28,11 @@ IN_FORCE = "status <> 'voided' AND reverses_id IS NULL"
 
 
 class Charge(Versioned, Base):
-    """One billable line. Of those in force (procedure, component) comes once."""
+    """One billable line. Of those in force (procedure, component, item) comes once."""
 
     __tablename__ = "charge"
     __table_args__ = (
-        sa.Index("uq_charge_in_force", "procedure_id", "component", unique=True, sqlite_where=sa.text(IN_FORCE),
+        sa.Index("uq_charge_in_force", "procedure_id", "component", "item", unique=True, sqlite_where=sa.text(IN_FORCE),
                  postgresql_where=sa.text(IN_FORCE)),
         sa.Index("ix_charge_status_id", "status", "id"),
     )  # fmt: skip
@@ -38,6 +40,8 @@ class Charge(Versioned, Base):
     id: Mapped[Key]
     procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"))
     component: Mapped[Component]
+    item: Mapped[str] = mapped_column(default="")
+    """Of a supply: what it was; empty for the others."""
     code: Mapped[str]
     quantity: Mapped[int] = mapped_column(sa.Integer)
     amount: Mapped[int | None]

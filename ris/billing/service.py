@@ -1,4 +1,7 @@
-"""Charges: one per component of an exam, captured by what happened, held where no price is known, voided when it does not hold."""
+"""Charges: of an exam by component and of what was given; held where no price is known, voided when it does not hold."""
+
+from collections import defaultdict
+from decimal import ROUND_HALF_UP, Decimal
 
 import sqlalchemy as sa
 
@@ -8,7 +11,8 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.billing.model import Charge, ChargeStatus, Component
-from ris.catalog.model import Procedure, Site
+from ris.catalog.model import Material, Procedure, Site
+from ris.exam.performed import done_instead, given_in
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
 
@@ -26,11 +30,31 @@ def capture_professional(uow: UnitOfWork, event: Event) -> None:
         _capture(uow, procedure_id, Component.professional)
 
 
+def capture_supplies(uow: UnitOfWork, event: Event) -> None:
+    """The exam is completed: what was given and has a price of its own is charged, each material in one line for all of it.
+
+    What is not in the catalogue is held; what the catalogue gives no charge code is part of the exam's own charge.
+    """
+    amounts: dict[str, Decimal] = defaultdict(Decimal)
+    materials: dict[str, Material | None] = {}
+    for given in given_in(uow.session, event.facts["performed_id"]):
+        material = uow.session.get(Material, given.material_id) if given.material_id else None
+        if material is None or material.charge_code:
+            item = material.code if material else given.name
+            materials[item] = material
+            amounts[item] += given.amount
+    for item, material in materials.items():
+        price = material.charge_amount if material else None
+        held = "the material is not in the catalogue" if material is None else "the material has no price" if price is None else ""
+        amount = None if price is None else int((price * amounts[item]).to_integral_value(ROUND_HALF_UP))
+        _keep(uow, event.about.id, Component.supply, material.charge_code if material else "", amount, held, item)
+
+
 def void_technical(uow: UnitOfWork, event: Event) -> None:
-    """The exam was not complete after all: its next completion is charged anew."""
-    charge = uow.session.scalars(_in_force(event.about.id, Component.technical).with_for_update()).one_or_none()
-    if charge is not None:
-        _void(uow, charge, "the completion of the exam was undone")
+    """The exam was not complete after all: its next completion is charged anew, and what was given with it."""
+    for component in (Component.technical, Component.supply):
+        for charge in uow.session.scalars(_in_force(event.about.id, component).with_for_update()).all():
+            _void(uow, charge, "the completion of the exam was undone")
 
 
 def void_professional(uow: UnitOfWork, event: Event) -> None:
@@ -65,17 +89,20 @@ def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int, reason: 
 
 
 def _capture(uow: UnitOfWork, procedure_id: int, component: Component) -> None:
+    code, amount = _price(uow, uow.session.get_one(RequestedProcedure, procedure_id), component)
+    _keep(uow, procedure_id, component, code, amount, _why_held(code, amount))
+
+
+def _keep(uow: UnitOfWork, procedure_id: int, component: Component, code: str, amount: int | None, held: str, item: str = "") -> None:
     """The charge of a component, unless it is there: capturing twice changes nothing."""
-    if uow.session.scalars(_in_force(procedure_id, component)).one_or_none() is not None:
+    if uow.session.scalars(_in_force(procedure_id, component).where(Charge.item == item)).one_or_none() is not None:
         return
     exam = uow.session.get_one(RequestedProcedure, procedure_id)
     site = uow.session.get_one(Site, exam.site_id)
-    code, amount = _price(uow, exam, component)
-    held = _why_held(code, amount)
     charge = uow.add(
         Charge(
-            id=new_id(), procedure_id=procedure_id, component=component, code=code, quantity=1, amount=amount, currency=site.currency,
-            status=ChargeStatus.held if held else ChargeStatus.ready, held_reason=held,
+            id=new_id(), procedure_id=procedure_id, component=component, item=item, code=code, quantity=1, amount=amount,
+            currency=site.currency, status=ChargeStatus.held if held else ChargeStatus.ready, held_reason=held,
             service_date=local(exam.ended_at or uow.now, site.zone).date(), captured_at=uow.now,
         )
     )  # fmt: skip
@@ -110,14 +137,17 @@ def _void(uow: UnitOfWork, charge: Charge, reason: str) -> None:
 
 def _reversal(uow: UnitOfWork, charge: Charge, reason: str) -> Charge:
     return Charge(
-        id=new_id(), procedure_id=charge.procedure_id, component=charge.component, code=charge.code, quantity=charge.quantity,
+        id=new_id(), procedure_id=charge.procedure_id, component=charge.component, item=charge.item, code=charge.code,
+        quantity=charge.quantity,
         amount=-(charge.amount or 0), currency=charge.currency, status=ChargeStatus.ready, service_date=charge.service_date,
         captured_at=uow.now, voided_reason=reason, reverses_id=charge.id,
     )  # fmt: skip
 
 
 def _price(uow: UnitOfWork, exam: RequestedProcedure, component: Component) -> tuple[str, int | None]:
-    known = uow.session.get(Procedure, exam.procedure_id) if exam.procedure_id else None
+    """Of what was done, which need not be what was asked for."""
+    done_id = done_instead(uow.session, exam.id) or exam.procedure_id
+    known = uow.session.get(Procedure, done_id) if done_id else None
     if known is None:
         return "", None
     if component is Component.technical:

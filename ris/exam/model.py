@@ -40,6 +40,10 @@ class PerformedProcedureStep(Versioned, Base):
     step_id: Mapped[int | None] = mapped_column(references("scheduled_procedure_step.id"), index=True)
     room_id: Mapped[int] = mapped_column(references("room.id"))
     technologist_id: Mapped[int] = mapped_column(references("user_account.id"))
+    done_instead_id: Mapped[int | None] = mapped_column(references("procedure.id"))
+    """What was done; None: what was asked for."""
+    acquisition_id: Mapped[int | None] = mapped_column(sa.BigInteger, index=True)
+    """One number for exams that are done in one go; None for one alone."""
     status: Mapped[PerformedStatus]
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -122,6 +122,16 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
 
 
 @service
+def add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> RequestedProcedure:
+    """A further procedure that the department itself adds to an order; the placer is told."""
+    procedure = _procedure(uow, order, len(order.procedures) + 1, wanted)
+    set_committed_value(order, "procedures", [*order.procedures, procedure])
+    _derive_status(order)
+    uow.emit(order_event("order.changed", order, changed=["procedures"]))
+    return procedure
+
+
+@service
 def change(uow: UnitOfWork, order: Order, request: OrderRequest) -> Order:
     """What the placer says anew about a known order; what it does not mention stays.
 

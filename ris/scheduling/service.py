@@ -169,6 +169,17 @@ def undo_no_show(uow: UnitOfWork, *, step_id: int) -> ScheduledProcedureStep:
     return step
 
 
+def place_beside(uow: UnitOfWork, step: ScheduledProcedureStep, procedure: RequestedProcedure) -> ScheduledProcedureStep:
+    """An appointment for what is added in the room: at the place and time of another one, which occupies them already."""
+    orders.move(uow, procedure, "schedule")
+    return uow.add(
+        ScheduledProcedureStep(
+            id=new_id(), procedure_id=procedure.id, site_id=step.site_id, room_id=step.room_id, number=1, booking_id=step.booking_id,
+            starts_at=step.starts_at, ends_at=step.ends_at, status=StepStatus.booked, booked_by=uow.actor.name, booked_at=uow.now,
+        )
+    )  # fmt: skip
+
+
 def advance(uow: UnitOfWork, step: ScheduledProcedureStep, name: str, holds: Callable[[Requirement], bool] = lambda _: True) -> None:
     """Moves an appointment along its life cycle; the floors above call it."""
     target = STEP.go(name, step.status, holds)

@@ -26,7 +26,7 @@ def test_the_two_components_of_an_exam_are_two_charges_with_their_own_performers
     sign(ris, hospital, placed, "Normal.")
     with ris.read() as session:
         charges = {c.component: c for c in session.scalars(sa.select(Charge))}
-    messages = {c: built(ris, "charge.captured", lambda event, c=c: event.facts["component"] == c, destination_id=there) for c in Component}
+    messages = {c: built(ris, "charge.captured", lambda event, c=c: event.facts["component"] == c, destination_id=there) for c in charges}
     for component, message in messages.items():
         assert findings(message) == []
         charge = charges[component]

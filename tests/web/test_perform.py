@@ -92,3 +92,17 @@ def test_the_start_of_the_list_leads_to_the_check_list_and_not_around_it(ris: Ri
     assert (answer.status_code, answer.location) == (303, f"/exams/{exam.id}/perform/start?status=booked")
     with ris.read() as session:
         assert session.get_one(RequestedProcedure, exam.id).status == "scheduled"
+
+
+def test_another_and_a_further_procedure_are_written_down_on_the_page(ris: Ris, hospital: Hospital, technologist: Visitor) -> None:
+    exam = booked(ris, hospital, starts_at=NOW)
+    at = f"/exams/{exam.id}/perform"
+    technologist.post(f"{at}/start", confirmed="identity", together="17")
+    chest = str(hospital.procedures["CTCHESTC"])
+    technologist.post(f"{at}/instead", done_id=chest)
+    technologist.post(f"{at}/also", done_id=chest)
+    page = technologist.get(at).text
+    assert "Done: <strong>CT chest with contrast</strong>. Asked for: CT head without contrast." in page
+    assert "In one go with" in page
+    technologist.post(f"{at}/complete", image_count="12")
+    assert technologist.get("/worklists/technologist").text.count(">finished<") == 2

@@ -50,6 +50,7 @@ DEFAULTS: Mapping[str, str] = {
     "exam.start_undone": "orm_o01",
     "exam.completion_undone": "orm_o01",
     "exam.discontinuation_undone": "orm_o01",
+    "exam.done_otherwise": "orm_o01",
     "report.published": "oru_r01",
 }
 """What a placer is told unless a person chooses otherwise: event to message."""

@@ -19,7 +19,7 @@ from ris.staff.model import User
 EVENTS = ("charge.captured", "charge.released", "charge.voided")
 CHARGE, CREDIT = "CG", "CD"
 """FT1-6, table 0017."""
-MODIFIER: Mapping[Component, str] = {Component.technical: "TC", Component.professional: "26"}
+MODIFIER: Mapping[Component, str] = {Component.technical: "TC", Component.professional: "26", Component.supply: ""}
 """FT1-26, table 0340."""
 
 
@@ -74,7 +74,7 @@ def _money(amount: int | None, currency: str) -> er7.Components | None:
 
 def _performer(job: Job, procedure: RequestedProcedure, charge: Charge) -> er7.Components | None:
     """Who did what is charged: the technologist, or whoever signed the report."""
-    user_id = _technologist(job, procedure) if charge.component is Component.technical else _reader(job, charge)
+    user_id = _reader(job, charge) if charge.component is Component.professional else _technologist(job, procedure)
     user = job.known.one(User, user_id)
     return er7.components(user.practitioner_number, user.family, user.given) if user else None
 

@@ -29,6 +29,7 @@ SAID = {
     "exam.start_undone": Said("SC", "SC"),
     "exam.completion_undone": Said("SC", "IP"),
     "exam.discontinuation_undone": Said("SC", "IP"),
+    "exam.done_otherwise": Said("XX", "IP"),
 }
 """`order.placed` gives the placer our filler and accession numbers, which an acknowledgement cannot carry."""
 
@@ -88,10 +89,17 @@ def _add_order(writer: Writer, said: Said, order: Order, number: int, procedure:
             1: str(number),
             2: placed[0],
             3: placed[1],
-            4: header.service_id(writer.job, order, procedure),
+            4: _service_id(writer.job, order, procedure),
             16: header.orderer(order),
             18: procedure.accession_number,
             19: procedure.accession_number,
             24: header.DEPARTMENT,
         },
     )
+
+
+def _service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Value:
+    """What was asked for; of an exam that is done otherwise what is done."""
+    if "done_code" in job.event.facts:
+        return er7.components(str(job.event.facts["done_code"]), str(job.event.facts["done_instead"]), header.CODING_SYSTEM)
+    return header.service_id(job, order, procedure)

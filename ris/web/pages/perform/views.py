@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -12,11 +13,12 @@ from ris.base.errors import Invalid, NotAllowedNow, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import MaterialKind
-from ris.exam import checks, record, service
+from ris.exam import checks, otherwise, record, service
 from ris.exam.model import UNITS, Quantity
-from ris.exam.performed import materials, performed_of
+from ris.exam.performed import in_one_go, materials, performed_of, waiting_beside
 from ris.exam.queries import room_of_appointment
 from ris.order import queries as orders
+from ris.order.desk import offered
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.patient import queries as patients
@@ -52,9 +54,15 @@ def start(procedure_id: int) -> ResponseReturnValue:
     form = request.form
     reasons = {name.removeprefix("reason-"): text for name, text in form.items() if name.startswith("reason-")}
     confirmed = form.getlist("confirmed")
+    with reading() as session:
+        beside = {row.procedure_id for row in waiting_beside(session, _exam(procedure_id).procedure_id)}
+    together = [other for other in form.getlist("together", type=int) if other in beside]
 
     def work(uow: UnitOfWork) -> None:
-        checks.begin(uow, procedure_id=procedure_id, room_id=form.get("room_id", type=int), confirmed=confirmed, reasons=reasons)
+        room_id = form.get("room_id", type=int)
+        otherwise.begin_together(
+            uow, procedure_ids=[procedure_id, *together], room_id=room_id, confirmed=confirmed, reasons=reasons
+        )  # fmt: skip
 
     return _do(procedure_id, work, "The exam is started.", leads_to=_list_address())
 
@@ -62,13 +70,13 @@ def start(procedure_id: int) -> ResponseReturnValue:
 @bp.post("/pause")
 @requires(Permission.EXAM_PERFORM)
 def pause(procedure_id: int) -> ResponseReturnValue:
-    return _do(procedure_id, lambda uow: service.pause(uow, procedure_id=procedure_id), "The exam is paused.")
+    return _do(procedure_id, lambda uow: _of_all(uow, procedure_id, service.pause), "The exam is paused.")
 
 
 @bp.post("/resume")
 @requires(Permission.EXAM_PERFORM)
 def resume(procedure_id: int) -> ResponseReturnValue:
-    return _do(procedure_id, lambda uow: service.resume(uow, procedure_id=procedure_id), "The exam goes on.")
+    return _do(procedure_id, lambda uow: _of_all(uow, procedure_id, service.resume), "The exam goes on.")
 
 
 @bp.post("/give")
@@ -130,11 +138,30 @@ def complete(procedure_id: int) -> ResponseReturnValue:
         count = form.get("image_count", "").strip()
         if count and not count.isdecimal():
             raise Invalid("the number of images is a whole number")
-        service.complete(
-            uow, procedure_id=procedure_id, note=form.get("note", "").strip(), image_count=int(count) if count else None
-        )  # fmt: skip
+        note, images = form.get("note", "").strip(), int(count) if count else None
+        _of_all(uow, procedure_id, partial(service.complete, note=note, image_count=images))
 
     return _do(procedure_id, work, "The exam is completed; it can be read.", leads_to=_list_address())
+
+
+@bp.post("/instead")
+@requires(Permission.EXAM_PERFORM)
+def instead(procedure_id: int) -> ResponseReturnValue:
+    done_id = request.form.get("done_id", 0, type=int)
+    return _do(
+        procedure_id, lambda uow: otherwise.do_instead(uow, procedure_id=procedure_id, done_id=done_id),
+        "What is done instead is kept beside what was asked.",
+    )  # fmt: skip
+
+
+@bp.post("/also")
+@requires(Permission.EXAM_PERFORM)
+def also(procedure_id: int) -> ResponseReturnValue:
+    done_id = request.form.get("done_id", 0, type=int)
+    return _do(
+        procedure_id, lambda uow: otherwise.do_also(uow, procedure_id=procedure_id, done_id=done_id),
+        "A further exam of the order has begun in the same go.",
+    )  # fmt: skip
 
 
 @bp.post("/discontinue")
@@ -176,6 +203,10 @@ def _do(procedure_id: int, work: Work, done: str, *, leads_to: str = "") -> Resp
     return redirect(target, 303)
 
 
+def _of_all(uow: UnitOfWork, procedure_id: int, work: Callable[..., object]) -> None:
+    otherwise.of_all(uow, procedure_id=procedure_id, work=lambda uow, member: work(uow, procedure_id=member))
+
+
 def _check_list(exam: ExamRow, refused: tuple[str, ...] = ()) -> str:
     with reading() as session:
         return render_template(
@@ -184,17 +215,23 @@ def _check_list(exam: ExamRow, refused: tuple[str, ...] = ()) -> str:
             points=checks.points(session, exam.procedure_id, program().clock()),
             rooms=rooms_for(session, exam.procedure_id),
             room_id=room_of_appointment(session, exam.procedure_id),
+            beside=waiting_beside(session, exam.procedure_id),
+            together=request.form.getlist("together", type=int),
         )
 
 
 def _room(exam: ExamRow, refused: tuple[str, ...] = ()) -> str:
     quantities = record.MEASURED.get(exam.modality, ()) if exam.modality else ()
     with reading() as session:
+        performed = performed_of(session, exam.procedure_id)
+        acquisition_id = performed.acquisition_id if performed else None
         return render_template(
             "perform/show.html",
             **_both(session, exam, refused),
             now=program().clock(),
-            performed=performed_of(session, exam.procedure_id),
+            performed=performed,
+            beside=in_one_go(session, exam.procedure_id, acquisition_id) if acquisition_id else [],
+            catalogue=[kind for kind in offered(session).values() if kind.modality is exam.modality],
             materials=materials(session),
             kinds=list(MaterialKind),
             quantities=[(quantity, UNITS[quantity]) for quantity in quantities],
