@@ -105,4 +105,4 @@ def test_another_and_a_further_procedure_are_written_down_on_the_page(ris: Ris, 
     assert "Done: <strong>CT chest with contrast</strong>. Asked for: CT head without contrast." in page
     assert "In one go with" in page
     technologist.post(f"{at}/complete", image_count="12")
-    assert technologist.get("/worklists/technologist").text.count(">finished<") == 2
+    assert technologist.get("/worklists/technologist").text.count("status-finished") == 2

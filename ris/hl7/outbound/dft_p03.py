@@ -53,7 +53,7 @@ def _add_charge(writer: Writer, order: Order, procedure: RequestedProcedure, cha
             4: f"{charge.service_date:%Y%m%d}",
             5: writer.moment(job.event.at),
             6: CREDIT if job.event.name == "charge.voided" else CHARGE,
-            7: er7.components(charge.code, *header.our_code(job.known, procedure)[1:2]),
+            7: er7.components(charge.code, charge.item or header.our_code(job.known, procedure)[1]),
             10: str(charge.quantity),
             11: amount,
             12: amount,
