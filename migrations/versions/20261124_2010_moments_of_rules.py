@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "94e0b7d2f6a3"
-down_revision = "2c8e51b7d4f6"
+down_revision = "4c8e01d7b935"
 branch_labels = None
 depends_on = None
 
