@@ -171,8 +171,9 @@ def _day(site_id: int, on: date | None) -> str:
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, proposals=proposals, protocols=planned, alerts=known, own_sites=sites, today=today, before=before, after=after,
-        zone=schedule.zone, version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {}),
+        schedule=schedule, waiting=waiting, proposals=proposals, protocols=planned, alerts=known,
+        own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
+        version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
         calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held, known), "first": first, "last": last,
