@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "f2a90c4d7e61"
-down_revision = "2c8e51b7d4f6"
+down_revision = "94e0b7d2f6a3"
 branch_labels = None
 depends_on = None
 
