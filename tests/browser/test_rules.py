@@ -106,3 +106,19 @@ def test_the_safety_screen_is_answered_with_the_keyboard(house: House, page: Pag
     shoot(page, f"screening-{scheme}")
     assert axe(page) == []
     assert problems == []
+
+
+def test_a_time_that_is_not_open_is_refused_in_the_dialog_with_ways_out(house: House, page: Page) -> None:
+    problems = page_problems(page, expected_statuses=(422,))
+    log_in(page, house.address, "scheduler", f"/schedule?date={DAY}")
+    scheme = page.evaluate("document.documentElement.dataset.bsTheme")
+    page.locator("#waiting").get_by_role("link", name="Meadow").click()
+    panel = page.locator("#panel")
+    panel.get_by_label("Time", exact=True).fill("05:00")
+    panel.get_by_role("button", name="Book", exact=True).click()
+    box = panel.get_by_role("alert")
+    expect(box).to_contain_text("is not open then")
+    expect(box.get_by_role("link")).to_have_count(3)
+    assert axe(page) == []
+    shoot(page, f"rules-refused-{scheme}")
+    assert problems == []

@@ -244,7 +244,7 @@ def test_without_javascript_plain_forms_book_refuse_and_cancel(browser: Browser,
         page.get_by_label("Day").fill(DAY)
         page.get_by_label("Time").fill("09:20")
         page.get_by_role("button", name="Book", exact=True).click()
-        expect(page.get_by_role("alert")).to_contain_text("the room is taken from 09:15 to 09:25")
+        expect(page.get_by_role("alert")).to_contain_text("The room is taken from 09:15 to 09:25")
         page.get_by_label("Time").fill("09:25")
         page.get_by_role("button", name="Book", exact=True).click()
         expect(page.get_by_role("status").first).to_contain_text("is booked")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from ris.scheduling.rules.model import RuleAnswer
 from ris.scheduling.rules.service import RuleData
 from ris.staff.permission import Permission
 from tests.factories.hospital import Hospital
-from tests.factories.orders import new_exam
+from tests.factories.orders import MONDAY, booked, new_exam
 from tests.web.visitor import Visitor
 
 PLACE = {"date": "2026-12-01", "time": "09:00"}
@@ -88,3 +88,46 @@ def test_a_block_that_this_person_may_not_override_says_who_may(
     assert "Book all the same" not in page.text
     with ris.read() as session:
         assert session.scalar(sa.select(sa.func.count(RuleAnswer.id))) == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "place", "rule", "said", "third"),
+    [
+        ("scheduler", {"time": "10:10"}, "One at a time", "The room is taken from 10:00 to 10:20 by exam", "Book beside it|waiting list"),
+        ("front_desk", {"time": "10:10"}, "One at a time", "booked by Test Scheduler", "waiting list"),
+        ("scheduler", {"time": "05:00"}, "What the room can do, and when it is open", "is not open then", "waiting list"),
+        (
+            "scheduler",
+            {"room": "MR1"},
+            "What the room can do, and when it is open",
+            "This exam cannot be done in this room",
+            "waiting list",
+        ),
+    ],
+)
+def test_what_the_calendar_refuses_names_its_rule_the_other_party_and_three_ways_out(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor], role: str, place: dict[str, str], rule: str, said: str, third: str
+) -> None:
+    booked(ris, hospital, starts_at=MONDAY + timedelta(days=1))
+    exam = new_exam(ris, hospital)
+    clerk = visitor()
+    clerk.enter(hospital.users[role])
+    fields = {"date": "2026-12-01", "time": "09:00", **place, "room_id": hospital.rooms[place.get("room", "CT1")]}
+    page = clerk.post(f"/schedule/exams/{exam.id}/book", **fields).text
+    box = page[page.index('id="refused"') :]
+    box = box[: box.index("</ul>")]
+    for shown in (rule, said, "Take one of the next free times", "Search other rooms, days and hours"):
+        assert shown in box
+    assert box.count("<li>") == 3
+    assert re.search(third, box)
+
+
+def test_a_form_without_a_time_is_told_so_and_nothing_more(
+    hospital: Hospital, visitor: Callable[[], Visitor], exam: RequestedProcedure
+) -> None:
+    clerk = visitor()
+    clerk.enter(hospital.users["scheduler"])
+    page = clerk.post(f"/schedule/exams/{exam.id}/book", date="2026-12-01", room_id=hospital.rooms["CT1"])
+    assert page.status_code == 422
+    assert "A day and a time are needed" in page.text
+    assert "Take one of the next free times" not in page.text

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 
 from ris.base.clock import from_wall_clock, local
-from ris.base.errors import Invalid, Occupied, RisError
+from ris.base.errors import Invalid, Missing, NotAllowedNow, Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order import queries as orders
@@ -22,7 +22,7 @@ from ris.web.page import changing, reading, use_key, used_before
 
 bp = Blueprint("schedule", __name__, url_prefix="/schedule", template_folder="templates")
 
-_PLACE = ("room_id", "date", "time", "minutes", "row_version")
+_PLACE = ("room_id", "date", "time", "minutes", "row_version", "overbook_reason")
 _REASON = "reason-"
 """Before the key of a finding: the field with its reason."""
 
@@ -41,6 +41,7 @@ def against(error: RisError | None, site_id: int) -> dict[str, Any]:
     place = {name: request.form.get(name, "") for name in _PLACE if name in request.form}
     return {
         "refused": error.message if error and not findings else "",
+        "refused_rule": _rule_of(error),
         "findings": findings,
         "answerable": answerable,
         "place": place,
@@ -48,6 +49,14 @@ def against(error: RisError | None, site_id: int) -> dict[str, Any]:
         "overbookable": isinstance(error, Occupied) and error.may_overbook,
         "may_overbook": may(Permission.SCHEDULE_OVERBOOK, site_id),
     }
+
+
+def _rule_of(error: RisError | None) -> str:
+    """What a refusal that comes from no rule of the table goes back to, as a person calls it."""
+    if isinstance(error, Missing):
+        return "What the form says"
+    names = ((Occupied, "One at a time"), (NotAllowedNow, "The state of the exam"), (Invalid, "What the room can do, and when it is open"))
+    return next((name for kind, name in names if isinstance(error, kind)), "What was there before")
 
 
 def do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Callable[[RisError], str]) -> ResponseReturnValue:
@@ -68,8 +77,9 @@ def do(work: Callable[[UnitOfWork], None], done: str, site_id: int, again: Calla
 
 
 def _refused(error: RisError, again: Callable[[RisError], str]) -> Response:
-    """For the calendar: the reason, and the dialog to go on in where rules ask for one, or something else is free."""
-    return jsonify(message=error.message, panel=again(error) if isinstance(error, AgainstRules | Occupied) else "")
+    """For the calendar: the reason, and the dialog to go on in where rules ask for one, or something else is free; of a form its dialog."""
+    has_ways = isinstance(error, AgainstRules | Occupied) or (isinstance(error, Invalid) and "form_key" in request.form)
+    return jsonify(message=error.message, panel=again(error) if has_ways else "")
 
 
 def wants_json() -> bool:
@@ -92,13 +102,13 @@ def moment(zone: str) -> datetime:
         return from_wall_clock(wall.replace(tzinfo=None), zone)
     except ValueError as error:
         reason = str(error) if "clocks" in str(error) else "a day and a time are needed"
-        raise Invalid(reason, error_code="101") from error
+        raise Missing(reason) from error
 
 
 def room_id() -> int:
     room_id = request.form.get("room_id", type=int)
     if room_id is None:
-        raise Invalid("a room is needed", error_code="101")
+        raise Missing("a room is needed")
     return room_id
 
 
