@@ -57,6 +57,14 @@ class Running:
         assert self._match is not None
         return int(self._match.group(1))
 
+    @property
+    def most_memory(self) -> int:
+        """The largest part of the process that was in memory at any time, in bytes."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1_024
+        raise AssertionError("the kernel does not say")
+
     def kill(self) -> None:
         """SIGKILL to the process and everything that it started."""
         if self.process.poll() is None:

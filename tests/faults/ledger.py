@@ -1,6 +1,8 @@
 """A peer that keeps its own account of what it was answered, and holds it against the rows of the program."""
 
+import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +16,7 @@ from tests.hl7.listening import Peer
 from tests.waiting import until
 
 _PAUSE_S = 0.02
+LONGEST_WAIT_S = 0.2
 
 
 @dataclass
@@ -57,6 +60,29 @@ def msa(answer: bytes) -> tuple[str, str]:
 def orders(line: int, count: int, start: int = 0) -> list[bytes]:
     """New orders, each of a patient of its own; no two of a line and number are alike."""
     return [make_order(line, number) for number in range(start, start + count)]
+
+
+def waits(port: int, ledger: Ledger, messages: Iterable[bytes]) -> list[float]:
+    """How long one partner waits for each of its answers, in seconds."""
+    found = []
+    with Peer(port) as peer:
+        for one in messages:
+            ledger.sent[control_id_of(one)] = one
+            started = time.perf_counter()
+            assert ledger.note(peer.exchange(one))
+            found.append(time.perf_counter() - started)
+    return found
+
+
+def ninety_nine(found: Iterable[float]) -> float:
+    """What 99 of 100 do not exceed."""
+    ordered = sorted(found)
+    return ordered[int(len(ordered) * 0.99)]
+
+
+def longest_wait_s() -> float:
+    """How long 99 of 100 answers may take at the most: a machine on which others work too gives us a share of its time."""
+    return LONGEST_WAIT_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Sender(threading.Thread):

@@ -2,16 +2,14 @@
 
 import resource
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
 from ris.bootstrap import Ris
 from ris.simulator.mllp import Deframer, frame
-from tests.faults.ledger import Ledger, Sender, answered_otherwise, lost_or_doubled, msa, orders
+from tests.faults.ledger import Ledger, Sender, answered_otherwise, longest_wait_s, lost_or_doubled, msa, ninety_nine, orders, waits
 from tests.hl7.asking import outcome
 from tests.hl7.listening import VT, Peer, listener_process
 from tests.messages.samples import msh
@@ -23,7 +21,6 @@ pytestmark = [pytest.mark.fault, pytest.mark.usefixtures("hospital")]
 MOST_CONNECTIONS = 1_000
 GIANT_BYTES = 200_000_000
 GROWTH_BYTES = 50_000_000
-LONGEST_WAIT_S = 0.2
 FEW_FILES = 256
 
 
@@ -35,14 +32,6 @@ def open_files(soft: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
-
-
-def most_memory(pid: int) -> int:
-    """The largest part of the process that was in memory at any time, in bytes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1_024
-    raise AssertionError("the kernel does not say")
 
 
 def drip(port: int, finished: threading.Event) -> None:
@@ -65,18 +54,6 @@ def send_giants(port: int, finished: threading.Event, answers: list[bytes]) -> N
             peer.write(b"\r\x1c\r")
 
 
-def waits(port: int, ledger: Ledger, line: int, count: int) -> list[float]:
-    """How long one partner waits for each of its answers, in seconds, the shortest first."""
-    found = []
-    with Peer(port) as peer:
-        for one in orders(line, count):
-            ledger.sent[one.split(b"|", 10)[9].decode()] = one
-            started = time.perf_counter()
-            assert ledger.note(peer.exchange(one))
-            found.append(time.perf_counter() - started)
-    return sorted(found)
-
-
 @pytest.mark.timeout(300)
 def test_dripping_giant_and_idle_peers_cost_little_memory_and_no_other_partners_time(ris: Ris) -> None:
     """The listener begins with fewer open files than it may have connections, as many systems allow by default."""
@@ -84,8 +61,8 @@ def test_dripping_giant_and_idle_peers_cost_little_memory_and_no_other_partners_
     with open_files(FEW_FILES):
         listener = listener_process(ris)
     with open_files(4 * MOST_CONNECTIONS), listener, ExitStack() as stack:
-        waits(listener.port, ledger, 1, 200)
-        before = most_memory(listener.process.pid)
+        waits(listener.port, ledger, orders(1, 200))
+        before = listener.most_memory
         rude = [
             threading.Thread(target=drip, args=(listener.port, finished)),
             threading.Thread(target=send_giants, args=(listener.port, finished, giants)),
@@ -94,18 +71,17 @@ def test_dripping_giant_and_idle_peers_cost_little_memory_and_no_other_partners_
             thread.start()
         until(lambda: giants)
         idle = [stack.enter_context(Peer(listener.port)) for _ in range(MOST_CONNECTIONS - 3)]
-        found = waits(listener.port, ledger, 2, 500)
+        found = waits(listener.port, ledger, orders(2, 500))
         idle.extend(stack.enter_context(Peer(listener.port)) for _ in range(3))
         assert idle[-1].is_closed()
         finished.set()
         for thread in rude:
             thread.join(60)
-        grown = most_memory(listener.process.pid) - before
-        longest = found[int(len(found) * 0.99)]
-        print(f"{grown / 1e6:.0f} MB more, {len(giants)} giants, 99 of 100 answers within {longest * 1_000:.0f} ms")
+        grown = listener.most_memory - before
+        print(f"{grown / 1e6:.0f} MB more, {len(giants)} giants, 99 of 100 answers within {ninety_nine(found) * 1_000:.0f} ms")
         assert {outcome(answer)[:2] for answer in giants} == {("AR", "207")}
         assert grown < GROWTH_BYTES
-        assert longest < LONGEST_WAIT_S
+        assert ninety_nine(found) < longest_wait_s()
     assert lost_or_doubled(ris, ledger) == []
 
 
