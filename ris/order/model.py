@@ -103,3 +103,12 @@ class RequestedProcedure(Versioned, Base):
     """Why it was cancelled or discontinued."""
 
     order: Mapped[Order] = relationship(back_populates="procedures", lazy="joined", innerjoin=True)
+
+
+class AuthorizedProcedure(Base):
+    """That an exam is done under an authorisation; it uses one unit of it until the exam is cancelled."""
+
+    __tablename__ = "authorized_procedure"
+
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True)
+    authorization_id: Mapped[int] = mapped_column(references("coverage_authorization.id"), index=True)

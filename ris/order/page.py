@@ -17,6 +17,8 @@ from ris.partner.model import Destination, Partner, Subscription
 class ProcedureLine:
     procedure_id: int
     accession_number: str
+    code: str
+    """Of our catalogue; empty while the ordered one is not mapped."""
     name: str
     laterality: str
     status: ProcedureStatus
@@ -49,7 +51,8 @@ def order_page(session: Session, order_id: int) -> OrderPage | None:
     partner = session.get(Partner, order.partner_id) if order.partner_id else None
     lines: sa.Result[Any] = session.execute(
         sa.select(
-            RequestedProcedure.id, RequestedProcedure.accession_number, PROCEDURE_NAME, RequestedProcedure.laterality,
+            RequestedProcedure.id, RequestedProcedure.accession_number, sa.func.coalesce(Procedure.code, ""), PROCEDURE_NAME,
+            RequestedProcedure.laterality,
             RequestedProcedure.status, RequestedProcedure.ended_reason,
         )
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)

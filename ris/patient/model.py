@@ -143,6 +143,45 @@ class Allergy(Base):
     """AL1-5."""
 
 
+class Coverage(Versioned, Base):
+    """IN1: who pays. A sender's next list replaces its last; what the desk says (`partner_id` None) it ends itself."""
+
+    __tablename__ = "coverage"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
+    payer: Mapped[str]
+    payer_code: Mapped[str]
+    plan: Mapped[str]
+    member_number: Mapped[str]
+    group_number: Mapped[str]
+    rank: Mapped[int] = mapped_column(sa.Integer)
+    """1 pays first."""
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]
+    """The last day."""
+    ended_at: Mapped[datetime | None]
+
+
+class Authorization(Versioned, Base):
+    """What an insurer has agreed to beforehand: so many exams, of these codes, within these days."""
+
+    __tablename__ = "coverage_authorization"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    coverage_id: Mapped[int | None] = mapped_column(references("coverage.id"))
+    number: Mapped[str]
+    codes: Mapped[list[str]]
+    """Our procedure codes; empty: any."""
+    units: Mapped[int] = mapped_column(sa.Integer)
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]
+    """The last day."""
+    ended_at: Mapped[datetime | None]
+
+
 class AlertKind(enum.StrEnum):
     """In the order in which they are shown."""
 

@@ -12,7 +12,20 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.patient.keys import folded, search_keys
-from ris.patient.model import Allergy, Merge, Observation, Patient, PatientAlert, PatientIdentifier, ScreeningAnswer, Sex, Visit, VisitState
+from ris.patient.model import (
+    Allergy,
+    Authorization,
+    Coverage,
+    Merge,
+    Observation,
+    Patient,
+    PatientAlert,
+    PatientIdentifier,
+    ScreeningAnswer,
+    Sex,
+    Visit,
+    VisitState,
+)
 from ris.task import service as task
 
 
@@ -73,8 +86,8 @@ class VisitData:
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
 
 
-_Following = Visit | Allergy | Observation | PatientAlert | ScreeningAnswer
-_FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Observation, PatientAlert, ScreeningAnswer)
+_Following = Visit | Allergy | Authorization | Coverage | Observation | PatientAlert | ScreeningAnswer
+_FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Authorization, Coverage, Observation, PatientAlert, ScreeningAnswer)
 """What a merge moves as it is, identifiers apart."""
 
 

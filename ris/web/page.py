@@ -140,11 +140,17 @@ def right_name(permission: str) -> str:
     return permission.replace(":", ": ").replace("_", " ")
 
 
+def sentence(text: str) -> str:
+    """The reason of a refusal as the beginning of a sentence: its codes stay as they are."""
+    return text[:1].upper() + text[1:]
+
+
 FILTERS = {
     "wall_clock": wall_clock,
     "wall_clock_seconds": wall_clock_seconds,
     "wall_date": wall_date,
     "words": words,
+    "sentence": sentence,
     "right_name": right_name,
 }
 

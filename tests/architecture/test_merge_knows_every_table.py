@@ -5,6 +5,8 @@ from ris.reactions import REACTIONS
 
 MOVED_BY = {
     "allergy.patient_id": "ris.patient",
+    "coverage.patient_id": "ris.patient",
+    "coverage_authorization.patient_id": "ris.patient",
     "imaging_order.patient_id": "ris.order.service",
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",

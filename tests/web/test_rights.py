@@ -16,8 +16,10 @@ from ris.base.ref import Ref
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
+from ris.patient import coverage
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
+from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.patient.model import AlertKind
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
@@ -45,6 +47,11 @@ ROUTES: dict[str, P | str] = {
     "audit.index": P.AUDIT_READ,
     "charges.index": P.CHARGE_READ,
     "charges.release": P.CHARGE_RELEASE,
+    "coverage.authorize": P.PATIENT_EDIT,
+    "coverage.end": P.PATIENT_EDIT,
+    "coverage.end_authorization": P.PATIENT_EDIT,
+    "coverage.save": P.PATIENT_EDIT,
+    "coverage.show": P.PATIENT_READ,
     "exam.cancel": P.ORDER_CANCEL,
     "exam.show": P.EXAM_READ,
     "health.alive": PUBLIC,
@@ -74,6 +81,7 @@ ROUTES: dict[str, P | str] = {
     "merges.index": P.PATIENT_MERGE,
     "merges.merge": P.PATIENT_MERGE,
     "merges.preview": P.PATIENT_MERGE,
+    "orders.authorize": P.ORDER_ENTER,
     "orders.cancel": P.ORDER_CANCEL,
     "orders.correct": P.ORDER_ENTER,
     "orders.enter": P.ORDER_ENTER,
@@ -247,11 +255,14 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
                 status=ChargeStatus.held, held_reason="the procedure has no price", service_date=MONDAY.date(), captured_at=MONDAY,
             )
         )  # fmt: skip
+        covered = coverage.save_coverage(uow, patient_id, CoverageData("Payer"))
+        agreed = coverage.authorize(uow, patient_id, AuthorizationData("A1", 2))
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         uow.session.flush()
         return {
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
-            "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id,
+            "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
+            "authorization_id": agreed.id,
         }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""AL1 and OBX: allergies, and the findings that an exam depends on (HL7 v2.5.1 ch. 3.4.6, 7.4.2)."""
+"""AL1, IN1 and OBX: allergies, who pays, and the findings that an exam depends on (HL7 v2.5.1 ch. 3.4.6, 6.5.6, 7.4.2)."""
 
 from datetime import datetime
 
@@ -7,8 +7,9 @@ from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.hl7.inbound import fields
 from ris.hl7.inbound.reading import Reading
 from ris.partner.queries import PartnerRow
-from ris.patient import clinical
+from ris.patient import clinical, coverage
 from ris.patient.clinical import AllergyData, ObservationData
+from ris.patient.coverage import CoverageData
 from ris.patient.model import ObservationKind, Patient
 
 K = ObservationKind
@@ -29,10 +30,13 @@ NAMES = {
 
 
 def read(uow: UnitOfWork, reading: Reading, patient: Patient) -> None:
-    """Takes what the message says of the patient's body; a message that says nothing costs nothing."""
+    """Takes what the message says of the patient's body and insurance; a message that says nothing costs nothing."""
     allergies = reading.message.all("AL1")
     if allergies:
         clinical.replace_allergies(uow, patient.id, reading.partner.id, [a for al1 in allergies if (a := _allergy(al1))])
+    insured = reading.message.all("IN1")
+    if insured:
+        coverage.replace_coverage(uow, patient.id, reading.partner.id, [c for in1 in insured if (c := _coverage(in1))])
     clinical.observe(uow, patient.id, reading.partner.id, reading.observed)
 
 
@@ -59,6 +63,20 @@ def _allergy(al1: Segment) -> AllergyData | None:
         return None
     reaction = ", ".join(part for field in al1.repetitions(5) if (part := field.component(2) or field.component(1)))
     return AllergyData(al1.value(2).strip(), code, text or code, al1.value(4).strip(), reaction)
+
+
+def _coverage(in1: Segment) -> CoverageData | None:
+    """None for an insurance without a payer, and so for the null value, which empties the list (ch. 6.5.6)."""
+    payer, code = in1.value(4).strip(), in1.value(3).strip()
+    if NULL in (payer, code) or not (payer or code):
+        return None
+    rank = in1.value(1).strip()
+    said = {name: in1.value(field).strip().replace(NULL, "") for name, field in (("member_number", 36), ("group_number", 8))}
+    return CoverageData(
+        payer=payer or code, payer_code=code, plan=in1.value(2, 2).strip() or in1.value(2).strip(),
+        rank=int(rank) if rank.isascii() and rank.isdigit() and 0 < int(rank) < 100 else 1,
+        valid_from=fields.day(in1.value(12)), valid_to=fields.day(in1.value(13)), **said,
+    )  # fmt: skip
 
 
 def _known_kind(kinds: dict[str, ObservationKind | None], partner: PartnerRow, obx: Segment) -> ObservationKind | None:

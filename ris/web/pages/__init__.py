@@ -11,6 +11,7 @@ from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.orders.views import bp as orders
 from ris.web.pages.partners.views import bp as partners
+from ris.web.pages.patient.coverage import bp as coverage
 from ris.web.pages.patient.registration import bp as registration
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.perform.views import bp as perform
@@ -28,6 +29,7 @@ PAGES: tuple[Blueprint, ...] = (
     account,
     audit,
     charges,
+    coverage,
     exam,
     health,
     interfaces,

@@ -6,10 +6,11 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask import request as http
 from flask.typing import ResponseReturnValue
 
+from ris.base.clock import local
 from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.order import desk, placer, service
+from ris.order import authorized, desk, placer, service
 from ris.order.page import OrderPage, number_givers, order_page
 from ris.order.queries import is_visible
 from ris.patient.queries import PatientRow, patient
@@ -17,7 +18,7 @@ from ris.scheduling.appointment import site_names, zone_of
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.form import Form
-from ris.web.page import changing, look, reading, use_key, used_before, working_site
+from ris.web.page import changing, look, program, reading, use_key, used_before, working_site
 from ris.web.pages.orders import asked
 
 bp = Blueprint("orders", __name__, template_folder="templates")
@@ -110,6 +111,18 @@ def cancel(order_id: int) -> ResponseReturnValue:
     return _do(page, lambda uow: service.cancel(uow, order_id, reason), "The order is cancelled with all its exams; the placer is told.")
 
 
+@bp.post("/orders/<int:order_id>/exams/<int:procedure_id>/authorization")
+@requires(Permission.ORDER_ENTER)
+def authorize(order_id: int, procedure_id: int) -> ResponseReturnValue:
+    """Puts one exam under an authorisation, or under none."""
+    page = _order(order_id, Permission.ORDER_ENTER)
+    if procedure_id not in {line.procedure_id for line in page.procedures}:
+        abort(404)
+    chosen = http.form.get("authorization_id", type=int)
+    done = "The exam is done under the authorisation." if chosen else "The exam is done under no authorisation."
+    return _do(page, lambda uow: authorized.put_under(uow, procedure_id, chosen), done)
+
+
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -148,8 +161,14 @@ def _show(
     site_id = page.order.site_id
     with reading() as session:
         row = patient(session, page.order.patient_id)
+        today = local(program().clock(), page.zone).date()
+        agreed = {
+            line.procedure_id: authorized.choices(session, patient_id=page.order.patient_id, code=line.code, on=today)
+            for line in page.procedures
+        }
+        under = authorized.of_procedures(session, list(agreed))
     return render_template(
-        "orders/show.html",
+        "orders/show.html", agreed=agreed, under=under,
         page=page, order=page.order, patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
         holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
         may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
