@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "90d4c2ae6b18"
-down_revision = "2c8e51b7d4f6"
+down_revision = "f2a90c4d7e61"
 branch_labels = None
 depends_on = None
 
