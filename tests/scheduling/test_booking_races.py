@@ -12,9 +12,11 @@ from ris.base.errors import Conflict, Invalid, NotAllowedNow, RisError
 from ris.base.ids import new_id
 from ris.base.uow import retrying
 from ris.bootstrap import Ris
+from ris.catalog.model import ProcedureNeed, Resource, ResourceKind
 from ris.order.model import RequestedProcedure
-from ris.scheduling import service
+from ris.scheduling import holds, service
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
+from ris.scheduling.places import Place
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order
 
@@ -172,3 +174,54 @@ def test_a_patient_cannot_be_in_two_rooms_at_one_time(ris: Ris, hospital: Hospit
         ris.uow(hospital.actor("scheduler")) as uow,
     ):
         service.book(uow, procedure_id=second.id, room_id=hospital.rooms["MR1"], starts_at=OPENS + timedelta(minutes=10))
+
+
+@pytest.mark.timeout(180)
+def test_random_holds_helpers_and_lanes_by_many_never_overlap(ris: Ris, hospital: Hospital) -> None:
+    """Every head needs one of two needles on wheels: there are fewer of them than rooms and lanes."""
+    with ris.uow() as uow:
+        uow.add(ProcedureNeed(procedure_id=hospital.procedures["CTHEAD"], capability="needle"))
+        for code in ("N1", "N2"):
+            uow.add(Resource(site_id=hospital.sites["MAIN"], code=code, name=code, kind=ResourceKind.equipment, capabilities=["needle"]))
+        uow.add(Resource(site_id=hospital.sites["MAIN"], code="P1", name="P1", kind=ResourceKind.person, capabilities=["needle"]))
+    done: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def tell(outcome: str) -> None:
+        with lock:
+            done[outcome] = done.get(outcome, 0) + 1
+
+    def work(procedure_id: int) -> None:
+        dice = random.Random(procedure_id)
+        at = OPENS + timedelta(minutes=5 * dice.randrange(60))
+        deed = dice.choice(("book", "hold", "hold and book", "overbook"))
+        room_id = hospital.rooms["CT1"]
+
+        def one() -> None:
+            with ris.uow(hospital.actor("lead_scheduler")) as uow:
+                if deed.startswith("hold"):
+                    held = holds.hold(uow, places=[Place(procedure_id, room_id, at)])
+                    if deed == "hold and book":
+                        holds.book_held(uow, hold_id=held.id)
+                else:
+                    reason = "stroke" if deed == "overbook" else ""
+                    service.book(uow, procedure_id=procedure_id, room_id=room_id, starts_at=at, overbook_reason=reason)
+
+        try:
+            retrying(one)
+            tell(deed)
+        except (Conflict, Invalid):
+            tell("refused")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, exams(ris, hospital, 160)))
+    assert all(done.get(deed, 0) for deed in ("book", "hold", "hold and book", "overbook", "refused")), done
+    assert overlaps(ris) == 0
+    with ris.read() as session:
+        counts = dict(session.execute(sa.select(sa.func.substr(Occupancy.resource, 1, 4), sa.func.count()).group_by(sa.text("1"))).all())
+        helped = session.scalar(
+            sa.select(sa.func.count()).where(sa.or_(Occupancy.resource.startswith("equipment:"), Occupancy.resource.startswith("person:")))
+        )
+        lanes = set(session.scalars(sa.select(Occupancy.lane).where(Occupancy.resource.startswith("patient:"))))
+    assert helped == counts["room"]
+    assert lanes == {0}
