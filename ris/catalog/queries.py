@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.prepared import Prepared, is_among
-from ris.catalog.model import CodeMap, Procedure, Site
+from ris.catalog.model import CodeMap, Procedure, Room, Site
 
 _PROCEDURES = Prepared(
     sa.union_all(
@@ -48,3 +48,9 @@ def procedures(session: Session) -> list[tuple[int, str, str]]:
     """Key, code and name of what the department offers, by name."""
     rows = session.execute(sa.select(Procedure.id, Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.name))
     return [(key, code, name) for key, code, name in rows]
+
+
+def rooms_at(session: Session, site_id: int) -> list[tuple[int, str]]:
+    """Key and name of the rooms of a site that are in use."""
+    rows = session.execute(sa.select(Room.id, Room.name).where(Room.site_id == site_id, Room.active).order_by(Room.code))
+    return [(room_id, name) for room_id, name in rows]

@@ -18,6 +18,7 @@ NAVIGATION = (
     Item("Schedule", "schedule.day", Permission.SCHEDULE_BOOK),
     Item("New patient", "registration.new", Permission.PATIENT_EDIT),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
+    Item("Waiting", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "queue"}),
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
     Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Reading", "worklist.show", Permission.REPORT_SIGN, {"name": "reading"}),

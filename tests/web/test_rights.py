@@ -173,14 +173,22 @@ ROUTES: dict[str, P | str] = {
     "users.revoke": P.USER_MANAGE,
     "users.set_active": P.USER_MANAGE,
     "users.show": P.USER_MANAGE,
+    "walkin.come": P.RECEPTION_ARRIVE,
+    "walkin.show": P.RECEPTION_ARRIVE,
     "worklist.act": SIGNED_IN,
     "worklist.ask": SIGNED_IN,
     "worklist.show": SIGNED_IN,
 }
 """What each page needs, said a second time: a page that is not here, or that changed its mind, fails."""
 
-WORKLISTS = {"arrivals": P.RECEPTION_ARRIVE, "technologist": P.EXAM_PERFORM, "protocol": P.PROTOCOL_PROPOSE, "reading": P.REPORT_SIGN}
-DEEDS = {"arrivals": "arrive", "technologist": "start", "protocol": "open", "reading": "read"}
+WORKLISTS = {
+    "arrivals": P.RECEPTION_ARRIVE,
+    "queue": P.RECEPTION_ARRIVE,
+    "technologist": P.EXAM_PERFORM,
+    "protocol": P.PROTOCOL_PROPOSE,
+    "reading": P.REPORT_SIGN,
+}
+DEEDS = {"arrivals": "arrive", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
 AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}

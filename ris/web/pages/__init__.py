@@ -23,6 +23,7 @@ from ris.web.pages.screening.views import bp as screening
 from ris.web.pages.search.views import bp as search
 from ris.web.pages.tasks.views import bp as tasks
 from ris.web.pages.users.views import bp as users
+from ris.web.pages.walkin.views import bp as walkin
 from ris.web.pages.worklist.views import bp as worklist
 
 PAGES: tuple[Blueprint, ...] = (
@@ -47,5 +48,6 @@ PAGES: tuple[Blueprint, ...] = (
     search,
     tasks,
     users,
+    walkin,
     worklist,
 )

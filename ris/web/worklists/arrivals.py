@@ -29,6 +29,8 @@ from ris.web.worklists.listing import (
 SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started, StepStatus.missed)
 LATE_MINUTES = 10
 """After so many minutes a patient who has not come is called late."""
+NO_SHOW_MINUTES = 30
+"""After so many it is suggested to note that nobody came."""
 LONG_WAIT_MINUTES = 30
 DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo",), StepStatus.missed: ("came",)}
 
@@ -60,8 +62,9 @@ def _line(row: StepRow, view: View) -> Line:
 
 def _lateness(row: StepRow, view: View) -> tuple[str, str]:
     minutes = int((view.now - row.starts_at).total_seconds()) // 60
-    is_late = row.status is StepStatus.booked and minutes >= LATE_MINUTES
-    return (f"late {duration(minutes)}", "late") if is_late else ("", "")
+    if row.status is not StepStatus.booked or minutes < LATE_MINUTES:
+        return "", ""
+    return f"late {duration(minutes)}{': did not come?' if minutes >= NO_SHOW_MINUTES else ''}", "late"
 
 
 def _arrived(row: StepRow, view: View) -> Cell:

@@ -104,6 +104,7 @@ def _show(patient: PatientRow, form: Form) -> str:
             form=form,
             may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
             may_order=may_anywhere(Permission.ORDER_ENTER) and _is_visible(session, patient_id, Permission.ORDER_ENTER),
+            may_check_in=may_anywhere(Permission.RECEPTION_ARRIVE) and _is_visible(session, patient_id, Permission.RECEPTION_ARRIVE),
             may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
         )
 

@@ -1,0 +1,1 @@
+"""A patient who comes without an appointment: one form for order, appointment and arrival."""
