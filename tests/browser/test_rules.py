@@ -122,3 +122,22 @@ def test_a_time_that_is_not_open_is_refused_in_the_dialog_with_ways_out(house: H
     assert axe(page) == []
     shoot(page, f"rules-refused-{scheme}")
     assert problems == []
+
+
+def test_a_radiologist_answers_ahead_from_the_exam_page(house: House, page: Page) -> None:
+    problems = page_problems(page)
+    with house.ris.read() as session:
+        procedure_id = session.scalar(sa.text("SELECT id FROM requested_procedure"))
+    log_in(page, house.address, "radiologist", f"/exams/{procedure_id}")
+    scheme = page.evaluate("document.documentElement.dataset.bsTheme")
+    with page.expect_navigation():
+        page.get_by_role("link", name="What speaks against it").press("Enter")
+    assert axe(page) == []
+    page.get_by_label("Why you go on").first.fill("Kept fasting on the ward")
+    shoot(page, f"rules-ahead-{scheme}")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("1 answered")
+    expect(page.locator("#answers")).to_contain_text("Kept fasting on the ward")
+    assert axe(page) == []
+    assert problems == []

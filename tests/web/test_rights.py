@@ -54,6 +54,8 @@ ROUTES: dict[str, P | str] = {
     "coverage.show": P.PATIENT_READ,
     "exam.cancel": P.ORDER_CANCEL,
     "exam.show": P.EXAM_READ,
+    "exam_rules.answer": P.RULE_OVERRIDE,
+    "exam_rules.show": P.RULE_OVERRIDE,
     "health.alive": PUBLIC,
     "health.metrics": PUBLIC,
     "health.ready": PUBLIC,

@@ -131,3 +131,27 @@ def test_a_form_without_a_time_is_told_so_and_nothing_more(
     assert page.status_code == 422
     assert "A day and a time are needed" in page.text
     assert "Take one of the next free times" not in page.text
+
+
+def test_who_has_the_right_answers_ahead_and_the_desk_is_not_asked_again(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor], exam: RequestedProcedure
+) -> None:
+    add_rule(ris, "block", Permission.SAFETY_OVERRIDE)
+    clerk, radiologist = visitor(), visitor()
+    clerk.enter(hospital.users["scheduler"])
+    radiologist.enter(hospital.users["radiologist"])
+    path, booking = f"/exams/{exam.id}/rules", {**PLACE, "room_id": hospital.rooms["CT1"]}
+    seen = clerk.get(path).text
+    assert "Only somebody with the right “safety: override” may go on here" in seen
+    assert "Keep the reasons" not in seen
+    page = radiologist.get(path).text
+    field = reason_field(page)
+    assert clerk.post(path, **{field: "it is fine"}).status_code == 403
+    assert radiologist.post(path, **{field: " "}).status_code == 422
+    assert radiologist.post(path, **{field: "Vital indication, decided with her"}).status_code == 303
+    assert "No rule speaks against it that is not answered" in radiologist.get(path).text
+    assert clerk.post(f"/schedule/exams/{exam.id}/book", **booking).status_code == 303
+    with ris.read() as session:
+        answer = session.scalars(sa.select(RuleAnswer)).one()
+        assert (answer.answered_by, answer.step_id) == ("Test Radiologist", None)
+    assert "Vital indication" in clerk.get(f"/exams/{exam.id}").text

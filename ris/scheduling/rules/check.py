@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import Forbidden, Invalid
 from ris.base.ids import new_id
 from ris.base.ref import Ref
-from ris.base.uow import UnitOfWork
+from ris.base.uow import UnitOfWork, service
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
 from ris.scheduling.model import ScheduledProcedureStep
@@ -24,6 +25,17 @@ Answers = Mapping[str, str]
 NO_ANSWERS: Answers = {}
 LONGEST_REASON = 500
 _RANK = {Severity.block: 0, Severity.warn: 1}
+
+
+class Spot(Protocol):
+    """A room and a span of time, as the search for slots and an appointment name them."""
+
+    @property
+    def room_id(self) -> int: ...
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime: ...
 
 
 def findings(
@@ -56,16 +68,37 @@ def judged(rules: Sequence[Rule], facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: (_RANK[finding.severity], finding.rule, finding.text)))
 
 
+@service
+def answer_ahead(uow: UnitOfWork, procedure_id: int, spot: Spot, answers: Answers) -> int:
+    """Says why an exam may be booked although rules speak against it at a place and time, before anybody books it.
+
+    What is left without a reason stays open. Returns how many were answered; raises Invalid for none, Forbidden as `hold_to_rules`.
+    """
+    procedure = orders.get_procedure(uow, procedure_id)
+    given = tuple(one for one in open_at(uow.session, uow.now, procedure_id, procedure.site_id, spot) if answers.get(one.key, "").strip())
+    if not given:
+        raise Invalid("no reason is given", error_code="101")
+    _check_right(uow, procedure.site_id, given)
+    for finding in given:
+        _keep(uow, procedure, None, finding, answers[finding.key].strip())
+    return len(given)
+
+
+def open_at(session: Session, now: datetime, procedure_id: int, site_id: int, spot: Spot) -> tuple[Finding, ...]:
+    """What speaks against booking an exam at a place and time, and was not answered before."""
+    found = findings(
+        session, now, procedure_id=procedure_id, site_id=site_id, room_id=spot.room_id, starts_at=spot.starts_at, ends_at=spot.ends_at
+    )
+    return _not_answered(session, procedure_id, found)
+
+
 def open_findings(session: Session, now: datetime, step: ScheduledProcedureStep, moment: Moment = Moment.booking) -> tuple[Finding, ...]:
     """What speaks against an appointment and was not answered before."""
     found = findings(
         session, now, procedure_id=step.procedure_id, site_id=step.site_id, room_id=step.room_id, starts_at=step.starts_at,
         ends_at=step.ends_at, moment=moment,
     )  # fmt: skip
-    if not found:
-        return ()
-    known = set(session.scalars(sa.select(RuleAnswer.key).where(RuleAnswer.procedure_id == step.procedure_id)))
-    return tuple(finding for finding in found if finding.key not in known)
+    return _not_answered(session, step.procedure_id, found)
 
 
 def hold_to_rules(
@@ -90,6 +123,13 @@ def _rules(session: Session, site_id: int, moment: Moment) -> Sequence[Rule]:
     return session.scalars(wanted.order_by(Rule.id)).all()
 
 
+def _not_answered(session: Session, procedure_id: int, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    if not found:
+        return ()
+    known = set(session.scalars(sa.select(RuleAnswer.key).where(RuleAnswer.procedure_id == procedure_id)))
+    return tuple(finding for finding in found if finding.key not in known)
+
+
 def _check_right(uow: UnitOfWork, site_id: int, answered: tuple[Finding, ...]) -> None:
     blocking = [finding for finding in answered if finding.blocks]
     if not blocking:
@@ -100,15 +140,15 @@ def _check_right(uow: UnitOfWork, site_id: int, answered: tuple[Finding, ...]) -
             raise Forbidden(f"the rule {finding.rule} blocks this, and you have no right to override it")
 
 
-def _keep(uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep, finding: Finding, reason: str) -> None:
+def _keep(uow: UnitOfWork, procedure: RequestedProcedure, step: ScheduledProcedureStep | None, finding: Finding, reason: str) -> None:
     if len(reason) > LONGEST_REASON:
         raise Invalid(f"a reason has at most {LONGEST_REASON} characters")
     uow.add(
         RuleAnswer(
-            id=new_id(), procedure_id=procedure.id, step_id=step.id, rule_id=finding.rule_id, rule_version=finding.rule_version,
-            key=finding.key, rule_name=finding.rule, severity=finding.severity, found=finding.text, reason=reason,
-            answered_by=uow.actor.name, answered_at=uow.now,
+            id=new_id(), procedure_id=procedure.id, step_id=step.id if step else None, rule_id=finding.rule_id,
+            rule_version=finding.rule_version, key=finding.key, rule_name=finding.rule, severity=finding.severity, found=finding.text,
+            reason=reason, answered_by=uow.actor.name, answered_at=uow.now,
         )
     )  # fmt: skip
     facts = {"rule": finding.rule, "severity": finding.severity.value, "reason": reason}
-    uow.emit(orders.procedure_event("scheduling.rule_answered", procedure, Ref("step", step.id), **facts))
+    uow.emit(orders.procedure_event("scheduling.rule_answered", procedure, Ref("step", step.id) if step else None, **facts))

@@ -53,7 +53,7 @@ class RuleAnswer(Base):
     id: Mapped[Key]
     procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"))
     step_id: Mapped[int | None] = mapped_column(references("scheduled_procedure_step.id"))
-    """The appointment for which it was given."""
+    """The appointment for which it was given; None for one given before anybody booked."""
     rule_id: Mapped[int] = mapped_column(references("scheduling_rule.id"), index=True)
     rule_version: Mapped[int] = mapped_column(sa.Integer)
     key: Mapped[str]

@@ -17,6 +17,7 @@ from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.perform.views import bp as perform
 from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.report.views import bp as report
+from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.screening.views import bp as screening
@@ -32,6 +33,7 @@ PAGES: tuple[Blueprint, ...] = (
     charges,
     coverage,
     exam,
+    exam_rules,
     health,
     interfaces,
     merges,

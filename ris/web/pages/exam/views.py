@@ -46,6 +46,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
             against_contrast=against_contrast(allergies, observations) if exam.contrast else [],
             ambulatory=[AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
             screening=screened(session, exam.patient_id),
+            may_answer_rules=may(Permission.RULE_OVERRIDE, exam.site_id) and exam.status in NOT_STARTED,
             may_screen=may(Permission.PATIENT_SCREEN, exam.site_id),
             charges=charges_of(session, procedure_id),
             answers=answers(session, procedure_id),
