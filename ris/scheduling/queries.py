@@ -12,10 +12,16 @@ from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, 
 from ris.order.model import Order, RequestedProcedure
 from ris.order.queries import PROCEDURE_NAME
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
+from ris.patient.keys import folded
 from ris.patient.model import Patient
 from ris.patient.name import Named
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.status import OCCUPYING, StepStatus
+
+WAITING_SHOWN = 100
+"""So many of the exams that wait are shown at first; the others on request."""
+LONGEST_FILTER = 6
+"""Words of a filter that count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +163,11 @@ def holds(session: Session, site_id: int, span: Span, now: datetime) -> list[Hel
     ]
 
 
-def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -> list[UnscheduledRow]:
-    """Exams without an appointment: urgent ones first, then by the time wished for, then by age."""
+def unscheduled(session: Session, site_ids: Collection[int], words: str = "", limit: int = WAITING_SHOWN) -> list[UnscheduledRow]:
+    """Exams without an appointment: urgent ones first, then by the time wished for, then by age.
+
+    With `words` those in whose patient's name, number or procedure each of the words stands.
+    """
     rank = sa.case(PRIORITY_RANK, value=Order.priority)
     rows = session.execute(
         sa.select(
@@ -170,11 +179,36 @@ def unscheduled(session: Session, site_ids: Collection[int], limit: int = 200) -
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
-        .where(RequestedProcedure.site_id.in_(site_ids), RequestedProcedure.status == ProcedureStatus.ordered)
+        .where(*_waiting(site_ids, words))
         .order_by(rank, sa.func.coalesce(Order.requested_at, Order.placed_at), RequestedProcedure.id)
         .limit(limit)
     )  # fmt: skip
     return [UnscheduledRow(*tuple(row)) for row in rows]
+
+
+def unscheduled_count(session: Session, site_ids: Collection[int], words: str = "") -> int:
+    """How many exams wait for an appointment, also those beyond what is shown."""
+    counted = (
+        sa.select(sa.func.count(RequestedProcedure.id))
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .join(Patient, Patient.id == Order.patient_id)
+        .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .where(*_waiting(site_ids, words))
+    )
+    return session.scalar(counted) or 0
+
+
+def _waiting(site_ids: Collection[int], words: str) -> list[sa.ColumnElement[bool]]:
+    of_words = [sa.or_(*_has(word)) for word in words.split()[:LONGEST_FILTER]]
+    return [RequestedProcedure.site_id.in_(site_ids), RequestedProcedure.status == ProcedureStatus.ordered, *of_words]
+
+
+def _has(word: str) -> Iterator[sa.ColumnElement[bool]]:
+    for text in (RequestedProcedure.accession_number, PROCEDURE_NAME):
+        yield sa.func.lower(text).contains(word.lower(), autoescape=True)
+    if name := folded(word):
+        yield Patient.family_key.contains(name, autoescape=True)
+        yield Patient.given_key.contains(name, autoescape=True)
 
 
 def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> dict[int, tuple[Span, ...]]:

@@ -254,7 +254,17 @@
       card.hidden = !words.every((word) => text.includes(word));
     });
   }
-  filter.addEventListener("input", narrow);
+  // What is shown is narrowed at once; the server then looks through what is not.
+  let later = 0;
+  filter.addEventListener("input", () => {
+    narrow();
+    clearTimeout(later);
+    later = setTimeout(refresh, 250);
+  });
+  filter.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    refresh();
+  });
 
   // ── others work too ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,7 +281,8 @@
   }
 
   async function fetchChanges() {
-    const answer = await fetch(`${page.dataset.eventsUrl}&v=${page.dataset.version}`, { headers: { "X-Poll": "1", Accept: "application/json" } }).catch(() => null);
+    const words = filter.value.trim();
+    const answer = await fetch(`${page.dataset.eventsUrl}&q=${encodeURIComponent(words)}&v=${page.dataset.version}`, { headers: { "X-Poll": "1", Accept: "application/json" } }).catch(() => null);
     if (answer?.status === 401 || answer?.redirected) return location.reload();
     if (!answer?.ok) return;
     lastAnswer = Date.now();
@@ -283,7 +294,7 @@
     calendar.setOption("events", fresh.events);
     list().replaceWith(new DOMParser().parseFromString(fresh.waiting, "text/html").getElementById("waiting"));
     document.querySelector("[data-waiting-count]").textContent = fresh.waiting_count;
-    narrow();
+    if (filter.value.trim() !== words) narrow();
     if (focused) focusEvent(focused);
     if (focusedCard) document.getElementById(focusedCard)?.querySelector("a")?.focus();
   }

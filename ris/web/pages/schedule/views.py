@@ -29,6 +29,7 @@ from ris.scheduling.rules.finding import Finding
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
+from ris.web.asked import LONGEST
 from ris.web.page import look, look_query, program, reading, working_site
 from ris.web.pages.schedule import drawn, find, waitlist
 from ris.web.pages.schedule.parts import (
@@ -47,6 +48,8 @@ from ris.web.pages.schedule.parts import (
 
 __all__ = ["bp", "find", "waitlist"]
 
+MOST_SHOWN = 2_000
+"""Waiting orders on one page."""
 SEARCH_DAYS = 28
 """So far ahead the next free slots are looked for."""
 
@@ -62,20 +65,23 @@ def day() -> ResponseReturnValue:
 def events() -> ResponseReturnValue:
     """What the calendar and the list beside it show; 204 when it is what the page has already."""
     site_id, on = _site(), _date_asked()
+    words, shown = _narrowed()
     with reading() as session:
         schedule = queries.day(session, site_id, on or _today(session, site_id))
-        waiting = queries.unscheduled(session, [site_id])
+        waiting = queries.unscheduled(session, [site_id], words, shown)
+        count = queries.unscheduled_count(session, [site_id], words)
         held = _held(session, schedule)
         planned = protocols(session, [row.procedure_id for row in waiting])
         known = _known(session, schedule, waiting)
-    version = live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {})
+    version = live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {"q": words, "count": str(count)})
     if request.args.get("v") == version:
         return Response(status=204)
     may_book = may(Permission.SCHEDULE_BOOK, site_id)
     listed = render_block(
-        "schedule/day.html", "waiting", waiting=waiting, protocols=planned, alerts=known, zone=schedule.zone, may_book=may_book
-    )
-    return jsonify(version=version, events=_events(schedule, held, known), waiting=listed, waiting_count=len(waiting))
+        "schedule/day.html", "waiting", waiting=waiting, count=count, words=words, protocols=planned, alerts=known, zone=schedule.zone,
+        may_book=may_book, schedule=schedule,
+    )  # fmt: skip
+    return jsonify(version=version, events=_events(schedule, held, known), waiting=listed, waiting_count=count)
 
 
 @bp.get("/exams/<int:procedure_id>")
@@ -157,10 +163,12 @@ def cancel(step_id: int) -> ResponseReturnValue:
 
 
 def _day(site_id: int, on: date | None) -> str:
+    words, shown = _narrowed()
     with reading() as session:
         today = _today(session, site_id)
         schedule = queries.day(session, site_id, on or today)
-        waiting = queries.unscheduled(session, [site_id])
+        waiting = queries.unscheduled(session, [site_id], words, shown)
+        count = queries.unscheduled_count(session, [site_id], words)
         held = _held(session, schedule)
         planned = protocols(session, [row.procedure_id for row in waiting])
         known = _known(session, schedule, waiting)
@@ -171,14 +179,20 @@ def _day(site_id: int, on: date | None) -> str:
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, proposals=proposals, protocols=planned, alerts=known,
+        schedule=schedule, waiting=waiting, count=count, words=words, shown=shown, proposals=proposals, protocols=planned, alerts=known,
         own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
-        version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {}),
+        version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {"q": words, "count": str(count)}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
         calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held, known), "first": first, "last": last,
                   "site": str(site_id), "date": schedule.day.isoformat()},
     )  # fmt: skip
+
+
+def _narrowed() -> tuple[str, int]:
+    """The words that the list of waiting orders is narrowed by, and how many of it are shown at most."""
+    shown = request.args.get("shown", queries.WAITING_SHOWN, type=int)
+    return request.args.get("q", "").strip()[:LONGEST], min(max(shown, queries.WAITING_SHOWN), MOST_SHOWN)
 
 
 def _held(session: Session, schedule: DaySchedule) -> list[HeldRow]:
