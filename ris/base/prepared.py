@@ -4,14 +4,13 @@ import functools
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-Answer = TypeVar("Answer")
 Convert = Callable[[Any], Any] | None
 """What makes of a value what the driver takes, or the other way round; None where it is the same."""
 
@@ -96,23 +95,28 @@ def _into_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _run(connection: sa.Connection, text: str, work: Callable[[Any], Answer]) -> Answer:
-    """What is done with a cursor of the driver itself: SQLAlchemy's way around a statement costs more than most of ours do.
+def _run(connection: sa.Connection, text: str, given: Any, *, many: bool = False) -> list[Any]:
+    """What a statement returns, by a cursor of the driver itself: what SQLAlchemy does around one costs more than most of ours do.
 
-    Raises what SQLAlchemy would raise.
+    Who listens to the engine hears of it, and what is raised is what SQLAlchemy would raise.
     """
-    held = connection.connection
+    dialect, held = connection.dialect, connection.connection
     cursor = held.cursor()
     try:
-        return work(cursor)
-    except connection.dialect.loaded_dbapi.Error as error:
-        is_gone = connection.dialect.is_disconnect(error, held, cursor)
+        for hear in dialect.dispatch.do_executemany if many else dialect.dispatch.do_execute:
+            hear(cursor, text, given, None)
+        if many:
+            cursor.executemany(text, given)
+        else:
+            cursor.execute(text, given)
+        return list(cursor.fetchall()) if cursor.description else []
+    except dialect.loaded_dbapi.Error as error:
+        is_gone = dialect.is_disconnect(error, held, cursor)
         if is_gone:
             connection.invalidate(error)
         raise sa.exc.DBAPIError.instance(
-            text, None, error, connection.dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=is_gone,
-            dialect=connection.dialect,
-        ) from error  # fmt: skip
+            text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=is_gone, dialect=dialect
+        ) from error
     finally:
         cursor.close()
 
@@ -130,7 +134,7 @@ class Prepared:
         if form is None:
             form = self._forms[connection.dialect] = _Form(self._statement, connection.dialect)
         given = form.parameters(form.constants | parameters)
-        return [form.read(row) for row in _run(connection, form.text, lambda cursor: cursor.execute(form.text, given).fetchall())]
+        return [form.read(row) for row in _run(connection, form.text, given)]
 
 
 def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Mapping[str, Any]]]) -> None:
@@ -139,12 +143,8 @@ def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Ma
         _in_one_statement(connection, wanted)
         return
     for table, rows in wanted.items():
-        _insert_on_sqlite(connection, _insert(table, connection.dialect), rows)
-
-
-def _insert_on_sqlite(connection: sa.Connection, form: _Form, rows: Sequence[Mapping[str, Any]]) -> None:
-    given = [form.parameters(row) for row in rows]
-    _run(connection, form.text, lambda cursor: cursor.executemany(form.text, given))
+        form = _insert(table, connection.dialect)
+        _run(connection, form.text, [form.parameters(row) for row in rows], many=True)
 
 
 @functools.cache
@@ -158,8 +158,7 @@ def _in_one_statement(connection: sa.Connection, wanted: Mapping[sa.Table, Seque
         json.dumps([{column.name: row[column.name] for column in table.columns} for row in rows], default=_json_value)
         for table, rows in wanted.items()
     ]
-    text = _insert_all(tuple(wanted))
-    _run(connection, text, lambda cursor: cursor.execute(text, rows))
+    _run(connection, _insert_all(tuple(wanted)), rows)
 
 
 @functools.cache
