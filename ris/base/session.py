@@ -87,8 +87,10 @@ class RowSession(Session):
         self.add_all(fresh)
 
     def write(self) -> list[Any]:
-        """Writes everything that is pending and returns what was new, which this session does not know any further."""
-        super().flush()
+        """Writes everything that is pending and returns what was new, which this session does not know any further.
+
+        The rows first, since objects of the ORM name them: SQLite looks through whole tables for who has named a row before it came.
+        """
         fresh, self._fresh = self._fresh, {}
         appended, self._appended = self._appended, {}
         rows: dict[sa.Table, list[dict[str, Any]]] = defaultdict(list)
@@ -98,6 +100,7 @@ class RowSession(Session):
             rows[model.__table__].extend(values)
         if rows:
             insert_rows(self.connection(), rows)
+        super().flush()
         return [row for made in fresh.values() for row in made]
 
     def commit(self) -> None:

@@ -74,6 +74,8 @@ def keep(uow: UnitOfWork, group: Sequence[Found]) -> list[Outgoing]:
                 new.append({"key": found.delivery_id, "kept": message_id})
                 outgoing.append(_outgoing(found, message_id, made.payload, is_new=True))
     if new:
+        # The messages first: to find a row that was named before it was there SQLite looks through all deliveries.
+        uow.flush()
         uow.session.connection().execute(_KEPT, new)
     return outgoing
 

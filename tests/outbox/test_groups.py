@@ -1,11 +1,13 @@
 """What is prepared ahead: it keeps the order, and nothing that has not left escapes a hold, a merge or a refusal."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
 
+from ris.base.uow import UnitOfWork
 from ris.bootstrap import Ris
 from ris.hl7.sender import NEVER_SENT, MllpTransport
 from ris.journal.model import Message
@@ -223,3 +225,32 @@ def test_a_delivery_whose_wake_up_was_lost_leaves_at_the_next_look(ris: Ris, hos
             monkeypatch.setattr(dispatcher, "look", lambda: None)
             (one,) = say(ris, placed)
             until_state(ris, one, S.delivered)
+
+
+@pytest.mark.parametrize("engine_name", ["sqlite"], indirect=True)
+def test_a_group_is_stored_without_a_look_at_all_other_deliveries(ris: Ris, hospital: Hospital) -> None:
+    placed = [place(ris, hospital)]
+    steps = []
+    for waiting in (20, 1_000):
+        queue(ris, placed, waiting)
+        with ris.uow() as uow:
+            destination = uow.session.get_one(Destination, hospital.destination_id)
+            told = queries.due(uow.session, destination.id, limit=10)
+            built = MllpTransport(ris.clock).build(uow.session, told, destination)
+            found = [marks.Found(d.id, d.order_key, d.control_id, made) for (d, _), made in zip(told, built, strict=True)]
+            with sqlite_steps(uow) as taken:
+                assert len(marks.keep(uow, found)) == 10
+                uow.flush()
+            steps.append(len(taken))
+    assert steps[1] < 1.2 * steps[0]
+
+
+@contextmanager
+def sqlite_steps(uow: UnitOfWork) -> Iterator[list[None]]:
+    """Grows by one for each ten steps of SQLite's machine."""
+    steps: list[None] = []
+    connection = uow.session.connection().connection.driver_connection
+    assert connection is not None
+    connection.set_progress_handler(lambda: steps.append(None), 10)
+    yield steps
+    connection.set_progress_handler(None, 10)
