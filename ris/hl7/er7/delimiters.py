@@ -109,7 +109,7 @@ def escape(text: str, delimiters: Delimiters) -> str:
     Delimiters become their escape sequence and every kind of line break `\.br\`; a tab becomes a space, and other
     control characters are left out, since no field of HL7 v2 can hold them.
     """
-    if delimiters.unsafe.search(text) is None:
+    if text.isalnum() or delimiters.unsafe.search(text) is None:
         return text
     return delimiters.unsafe.sub(lambda match: delimiters.replacements[match[0]], text)
 
