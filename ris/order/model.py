@@ -1,5 +1,6 @@
 """Tables of orders and requested procedures."""
 
+import enum
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -110,5 +111,40 @@ class AuthorizedProcedure(Base):
 
     __tablename__ = "authorized_procedure"
 
-    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True)
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True, autoincrement=False)
     authorization_id: Mapped[int] = mapped_column(references("coverage_authorization.id"), index=True)
+
+
+class DocumentKind(enum.StrEnum):
+    requisition = "requisition"
+    consent = "consent"
+    outside_report = "outside_report"
+    other = "other"
+
+
+class OrderDocument(Base):
+    """A paper that belongs to an order; it is taken out, never deleted. Its content stands apart, so that a list need not read it."""
+
+    __tablename__ = "order_document"
+
+    id: Mapped[Key]
+    order_id: Mapped[int] = mapped_column(references("imaging_order.id"), index=True)
+    kind: Mapped[DocumentKind]
+    name: Mapped[str]
+    """As the file was called, made harmless."""
+    media_type: Mapped[str]
+    size: Mapped[int]
+    """Bytes."""
+    sha256: Mapped[str]
+    added_by: Mapped[str]
+    added_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+    removed_by: Mapped[str]
+    removed_reason: Mapped[str]
+
+
+class DocumentContent(Base):
+    __tablename__ = "document_content"
+
+    document_id: Mapped[int] = mapped_column(references("order_document.id"), primary_key=True, autoincrement=False)
+    content: Mapped[bytes]

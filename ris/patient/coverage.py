@@ -92,8 +92,8 @@ def save_coverage(
         row = uow.add(_new(patient_id, data, None))
     else:
         row = _own(uow, Coverage, patient_id, coverage_id)
-        if row.partner_id is not None:
-            raise NotFound("the coverage is kept by its sender")
+        if row.partner_id is not None or row.ended_at is not None:
+            raise NotFound("the coverage is kept by its sender, or was ended")
         if row.row_version != row_version:
             raise Stale("somebody else has changed this coverage in the meantime")
         uow.touch()
@@ -131,7 +131,7 @@ def authorize(uow: UnitOfWork, patient_id: int, data: AuthorizationData) -> Auth
 
 @service
 def end_authorization(uow: UnitOfWork, patient_id: int, authorization_id: int) -> None:
-    """It counts no more for exams to come; those that were done under it stay so."""
+    """It counts no more for exams to come; those that were done under it stay so. Again is no change."""
     _end(uow, patient_id, _own(uow, Authorization, patient_id, authorization_id))
 
 
@@ -168,12 +168,14 @@ _Row = TypeVar("_Row", Coverage, Authorization)
 
 def _own(uow: UnitOfWork, model: type[_Row], patient_id: int, key: int) -> _Row:
     row = uow.session.get(model, key, with_for_update=True)
-    if row is None or row.patient_id != patient_id or row.ended_at is not None:
+    if row is None or row.patient_id != patient_id:
         raise NotFound("the patient has nothing of that kind")
     return row
 
 
 def _end(uow: UnitOfWork, patient_id: int, row: Coverage | Authorization) -> None:
+    if row.ended_at is not None:
+        return
     uow.touch()
     row.ended_at = uow.now
     _tell(uow, patient_id, ended=row.id)

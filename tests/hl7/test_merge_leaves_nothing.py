@@ -2,9 +2,12 @@
 
 from ris.bootstrap import Ris
 from ris.exam import service as exam
-from ris.patient import merges
+from ris.patient import coverage, merges
 from ris.patient import service as patients
-from ris.patient.model import Merge
+from ris.patient.alerts import raise_alert
+from ris.patient.coverage import AuthorizationData
+from ris.patient.model import AlertKind, Answer, Merge, Question
+from ris.patient.screening import Said, screen
 from ris.scheduling import service as scheduling
 from ris.simulator.mllp import Receiver
 from tests.factories.hospital import Hospital
@@ -14,16 +17,28 @@ from tests.messages.samples import adt, merge, obr, orc, orm, pid, pv1
 from tests.outbox.outgoing import forget_deliveries, send_to, sending
 from tests.waiting import until
 
-EVERY_TABLE = {"patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy"}
+EVERY_TABLE = {
+    "patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy", "patient_alert", "coverage",
+    "coverage_authorization", "screening_answer",
+}  # fmt: skip
 
 
 def full_record(ris: Ris, hospital: Hospital) -> None:
     """Somebody of whom every table with a key to a patient says something."""
     body = "OBX|1|NM|29463-7^Body weight^LN||72|kg|||||F|||20261101080000"
     accept(ris, adt("A04", pid("M1", "Meadow^Anna")))
-    accept(ris, orm(pid("M2", "Brook^Ida"), pv1("V2"), "AL1|1|DA|^Contrast", orc("NW", "P2^EHR"), obr("P2^EHR"), body))
+    accept(
+        ris,
+        orm(
+            pid("M2", "Brook^Ida"), pv1("V2"), "AL1|1|DA|^Contrast", "IN1|1|GOLD|77|First Mutual", orc("NW", "P2^EHR"), obr("P2^EHR"), body
+        ),
+    )
     with ris.uow(hospital.actor("scheduler")) as uow:
         procedure = order_of(uow.session, "P2").procedures[0]
+        patient_id = procedure.order.patient_id
+        raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
+        coverage.authorize(uow, patient_id, AuthorizationData("A-1", units=2))
+        screen(uow, patient_id, [Said(Question.implant, Answer.no)])
         scheduling.book(uow, procedure_id=procedure.id, room_id=hospital.rooms["CT1"], starts_at=MONDAY)
 
 

@@ -15,7 +15,8 @@ from ris.audit.model import AuditEntry, Outcome
 from ris.base.ref import Ref
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
-from ris.order.model import RequestedProcedure
+from ris.order import documents
+from ris.order.model import DocumentKind, RequestedProcedure
 from ris.patient import coverage
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
@@ -83,13 +84,16 @@ ROUTES: dict[str, P | str] = {
     "merges.index": P.PATIENT_MERGE,
     "merges.merge": P.PATIENT_MERGE,
     "merges.preview": P.PATIENT_MERGE,
+    "orders.attach": P.ORDER_ENTER,
     "orders.authorize": P.ORDER_ENTER,
     "orders.cancel": P.ORDER_CANCEL,
     "orders.correct": P.ORDER_ENTER,
+    "orders.document": P.EXAM_READ,
     "orders.enter": P.ORDER_ENTER,
     "orders.hold": P.ORDER_ENTER,
     "orders.new": P.ORDER_ENTER,
     "orders.release": P.ORDER_ENTER,
+    "orders.remove": P.ORDER_ENTER,
     "orders.show": P.EXAM_READ,
     "partners.add": P.INTERFACE_MANAGE,
     "partners.change": P.INTERFACE_MANAGE,
@@ -267,12 +271,13 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         )  # fmt: skip
         covered = coverage.save_coverage(uow, patient_id, CoverageData("Payer"))
         agreed = coverage.authorize(uow, patient_id, AuthorizationData("A1", 2))
+        paper = documents.attach(uow, order.id, kind=DocumentKind.other, name="a.pdf", content=b"%PDF-1.7")
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         uow.session.flush()
         return {
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
-            "authorization_id": agreed.id,
+            "authorization_id": agreed.id, "document_id": paper.id,
         }  # fmt: skip
 
 

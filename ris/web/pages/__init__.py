@@ -9,7 +9,7 @@ from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.merges.views import bp as merges
-from ris.web.pages.orders.views import bp as orders
+from ris.web.pages.orders.blueprints import bp as orders
 from ris.web.pages.partners.views import bp as partners
 from ris.web.pages.patient.coverage import bp as coverage
 from ris.web.pages.patient.registration import bp as registration

@@ -7,6 +7,7 @@ from ris.base.ref import Ref
 from ris.billing.queries import charges_of
 from ris.order import queries as orders
 from ris.order import service
+from ris.order.documents import documents
 from ris.order.next import next_steps
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
@@ -49,6 +50,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
             may_answer_rules=may(Permission.RULE_OVERRIDE, exam.site_id) and exam.status in NOT_STARTED,
             may_screen=may(Permission.PATIENT_SCREEN, exam.site_id),
             charges=charges_of(session, procedure_id),
+            documents=documents(session, exam.order_id),
             answers=answers(session, procedure_id),
             protocol=protocol(session, procedure_id),
             needs_protocol=needs_protocol(session, procedure_id),

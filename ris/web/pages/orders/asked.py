@@ -7,7 +7,7 @@ from typing import Any
 from ris.base.clock import from_wall_clock, local
 from ris.catalog.model import Procedure
 from ris.order import desk
-from ris.order.model import Order
+from ris.order.model import DocumentKind, Order
 from ris.order.service import OrderRequest, ProcedureRequest
 from ris.order.status import Priority
 from ris.web.form import Form
@@ -18,6 +18,10 @@ SIDES = (("L", "left"), ("R", "right"), ("B", "both"))
 PRIORITIES = (
     (Priority.routine.value, "Routine"), (Priority.stat.value, "STAT"), (Priority.asap.value, "ASAP"),
     (Priority.preoperative.value, "Pre-op"), (Priority.callback.value, "Callback"), (Priority.timing_critical.value, "Timed"),
+)  # fmt: skip
+DOCUMENT_KINDS = (
+    (DocumentKind.requisition.value, "Requisition"), (DocumentKind.consent.value, "Consent"),
+    (DocumentKind.outside_report.value, "Report from outside"), (DocumentKind.other.value, "Other"),
 )  # fmt: skip
 LABELS = {
     "orderer_name": "Who orders", "orderer_number": "The orderer's number", "callback": "The callback number", "reason": "The reason",

@@ -10,7 +10,7 @@ from ris.base.clock import local
 from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.order import authorized, desk, placer, service
+from ris.order import authorized, desk, documents, placer, service
 from ris.order.page import OrderPage, number_givers, order_page
 from ris.order.queries import is_visible
 from ris.patient.queries import PatientRow, patient
@@ -64,69 +64,69 @@ def enter(patient_id: int) -> ResponseReturnValue:
 @bp.get("/orders/<int:order_id>")
 @requires(Permission.EXAM_READ)
 def show(order_id: int) -> ResponseReturnValue:
-    page = _order(order_id, Permission.EXAM_READ)
+    page = order_at(order_id, Permission.EXAM_READ)
     look("order", Ref("order", order_id), patient_id=page.order.patient_id, site_id=page.order.site_id)
-    return _show(page)
+    return page_of(page)
 
 
 @bp.post("/orders/<int:order_id>")
 @requires(Permission.ORDER_ENTER)
 def correct(order_id: int) -> ResponseReturnValue:
-    page = _order(order_id, Permission.ORDER_ENTER)
+    page = order_at(order_id, Permission.ORDER_ENTER)
     form = Form(http.form)
     said = asked.details(form, page.zone)
     row_version = form.number("row_version", "The version", least=0, most=2**31, required=True)
     if form.errors or row_version is None:
-        return _show(page, form=form), 422
-    return _do(page, lambda uow: desk.correct(uow, order_id, said, row_version=row_version), "The order is saved.", form)
+        return page_of(page, form=form), 422
+    return do(page, lambda uow: desk.correct(uow, order_id, said, row_version=row_version), "The order is saved.", form)
 
 
 @bp.post("/orders/<int:order_id>/hold")
 @requires(Permission.ORDER_ENTER)
 def hold(order_id: int) -> ResponseReturnValue:
-    page = _order(order_id, Permission.ORDER_ENTER)
+    page = order_at(order_id, Permission.ORDER_ENTER)
     form = Form(http.form)
     reason = form.text("hold_reason", "Why it is held", required=True)
     until = asked.moment(form, "held_until", "The end of the hold", page.zone)
     if form.errors:
-        return _show(page, holding=form), 422
-    return _do(page, lambda uow: desk.hold(uow, order_id, reason, until=until), "The order is on hold: nothing of it can be booked.")
+        return page_of(page, holding=form), 422
+    return do(page, lambda uow: desk.hold(uow, order_id, reason, until=until), "The order is on hold: nothing of it can be booked.")
 
 
 @bp.post("/orders/<int:order_id>/release")
 @requires(Permission.ORDER_ENTER)
 def release(order_id: int) -> ResponseReturnValue:
-    page = _order(order_id, Permission.ORDER_ENTER)
-    return _do(page, lambda uow: placer.release(uow, order_id), "The order is released: it can be booked.")
+    page = order_at(order_id, Permission.ORDER_ENTER)
+    return do(page, lambda uow: placer.release(uow, order_id), "The order is released: it can be booked.")
 
 
 @bp.post("/orders/<int:order_id>/cancel")
 @requires(Permission.ORDER_CANCEL)
 def cancel(order_id: int) -> ResponseReturnValue:
-    page = _order(order_id, Permission.ORDER_CANCEL)
+    page = order_at(order_id, Permission.ORDER_CANCEL)
     form = Form(http.form)
     reason = form.text("cancel_reason", "Why it is cancelled", required=True)
     if form.errors:
-        return _show(page, cancelling=form), 422
-    return _do(page, lambda uow: service.cancel(uow, order_id, reason), "The order is cancelled with all its exams; the placer is told.")
+        return page_of(page, cancelling=form), 422
+    return do(page, lambda uow: service.cancel(uow, order_id, reason), "The order is cancelled with all its exams; the placer is told.")
 
 
 @bp.post("/orders/<int:order_id>/exams/<int:procedure_id>/authorization")
 @requires(Permission.ORDER_ENTER)
 def authorize(order_id: int, procedure_id: int) -> ResponseReturnValue:
     """Puts one exam under an authorisation, or under none."""
-    page = _order(order_id, Permission.ORDER_ENTER)
+    page = order_at(order_id, Permission.ORDER_ENTER)
     if procedure_id not in {line.procedure_id for line in page.procedures}:
         abort(404)
     chosen = http.form.get("authorization_id", type=int)
     done = "The exam is done under the authorisation." if chosen else "The exam is done under no authorisation."
-    return _do(page, lambda uow: authorized.put_under(uow, procedure_id, chosen), done)
+    return do(page, lambda uow: authorized.put_under(uow, procedure_id, chosen), done)
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _do(page: OrderPage, work: Callable[[UnitOfWork], object], done: str, form: Form | None = None) -> ResponseReturnValue:
+def do(page: OrderPage, work: Callable[[UnitOfWork], object], done: str, form: Form | None = None) -> ResponseReturnValue:
     """Runs a change once; a refused one shows the order as it is now, with what was written."""
     if (before := used_before()) is not None:
         return before
@@ -137,10 +137,10 @@ def _do(page: OrderPage, work: Callable[[UnitOfWork], object], done: str, form: 
             work(uow)
             use_key(uow, target)
     except RisError as error:
-        now = _order(order_id, Permission.EXAM_READ)
+        now = order_at(order_id, Permission.EXAM_READ)
         if form is not None:
             form.values["row_version"] = str(now.order.row_version)
-        return _show(now, form=form, refused=error.message), error.http_status
+        return page_of(now, form=form, refused=error.message), error.http_status
     flash(done)
     return redirect(target, 303)
 
@@ -155,9 +155,16 @@ def _new(row: PatientRow, form: Form, refused: str = "") -> str:
         )  # fmt: skip
 
 
-def _show(
-    page: OrderPage, *, form: Form | None = None, holding: Form | None = None, cancelling: Form | None = None, refused: str = ""
+def page_of(
+    page: OrderPage,
+    *,
+    form: Form | None = None,
+    holding: Form | None = None,
+    cancelling: Form | None = None,
+    attaching: Form | None = None,
+    refused: str = "",
 ) -> str:
+    """The page of an order, with a form as it was written where something in it was wrong."""
     site_id = page.order.site_id
     with reading() as session:
         row = patient(session, page.order.patient_id)
@@ -166,17 +173,20 @@ def _show(
             line.procedure_id: authorized.choices(session, patient_id=page.order.patient_id, code=line.code, on=today)
             for line in page.procedures
         }
+        papers = documents.documents(session, page.order.id)
         under = authorized.of_procedures(session, list(agreed))
     return render_template(
-        "orders/show.html", agreed=agreed, under=under,
+        "orders/show.html", agreed=agreed, under=under, documents=papers, attaching=attaching or Form(),
         page=page, order=page.order, patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
         holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
         may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
+        may_attach=may(Permission.ORDER_ENTER, site_id), document_kinds=asked.DOCUMENT_KINDS,
         may_cancel=may(Permission.ORDER_CANCEL, site_id) and not page.has_ended and not page.has_begun,
     )  # fmt: skip
 
 
-def _order(order_id: int, permission: Permission) -> OrderPage:
+def order_at(order_id: int, permission: Permission) -> OrderPage:
+    """The order, for somebody who has the permission at its site."""
     with reading() as session:
         page = order_page(session, order_id)
     if page is None:
