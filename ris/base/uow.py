@@ -29,6 +29,9 @@ R = TypeVar("R")
 Row = TypeVar("Row", bound=DeclarativeBase)
 
 
+CHANGED_MEANWHILE = "somebody else has changed this in the meantime: load it again"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who does it: a person at an address, a partner behind a connection, or the program itself."""
@@ -203,7 +206,7 @@ class UnitOfWork:
         try:
             how()
         except StaleDataError as error:
-            raise Stale("somebody else has changed this in the meantime: load it again") from error
+            raise Stale(CHANGED_MEANWHILE) from error
 
     def __enter__(self) -> Self:
         return self
@@ -214,6 +217,8 @@ class UnitOfWork:
                 self.commit()
             else:
                 self.session.rollback()
+                if isinstance(error, StaleDataError):
+                    raise Stale(CHANGED_MEANWHILE) from error
         except BaseException:
             self.session.rollback()
             raise

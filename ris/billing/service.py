@@ -68,7 +68,7 @@ def void_professional(uow: UnitOfWork, event: Event) -> None:
 @service
 def release(uow: UnitOfWork, *, charge_id: int, code: str, amount: int, reason: str) -> Charge:
     """A person gives a held charge its code and price (minor units), and says why. Raises NotAllowedNow when it is not held."""
-    charge = uow.session.get(Charge, charge_id, with_for_update=True)
+    charge = uow.session.get(Charge, charge_id, with_for_update=True, populate_existing=True)
     if charge is None:
         raise NotFound(f"charge {charge_id} does not exist")
     if charge.status is not ChargeStatus.held:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm.exc import StaleDataError
 
 from ris.base.errors import Conflict, Location, RisError, Stale, Unavailable, Unsupported
 from ris.base.ids import new_id
@@ -354,7 +355,7 @@ def _is_worth_another_try(error: Exception, *, alone: bool) -> bool:
     """The database asks for it; or somebody else was faster with a row, and a message alone can look again."""
     if alone and isinstance(error, RefusedAfterChange):
         return isinstance(error.refusal, Stale)
-    if alone and isinstance(error, Stale | IntegrityError):
+    if alone and isinstance(error, Stale | StaleDataError | IntegrityError):
         return True
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in RETRIED
 

@@ -207,7 +207,7 @@ def move(
 def get(uow: UnitOfWork, order_id: int) -> Order:
     # It may be one that this very unit of work has placed and not written yet.
     uow.session.flush()
-    order = uow.session.get(Order, order_id, with_for_update=True)
+    order = uow.session.get(Order, order_id, with_for_update=True, populate_existing=True)
     if order is None:
         raise NotFound(f"order {order_id} does not exist")
     return order

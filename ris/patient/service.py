@@ -177,7 +177,7 @@ def merge(uow: UnitOfWork, *, survivor_id: int, loser_id: int) -> Merge | None:
 @service
 def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
     """Takes back what a merge moved, by its undo record. Raises Conflict when it was taken back, or merged on since."""
-    record = uow.session.get(Merge, merge_id, with_for_update=True)
+    record = uow.session.get(Merge, merge_id, with_for_update=True, populate_existing=True)
     if record is None:
         raise NotFound(f"merge {merge_id} does not exist")
     survivor, loser = _two(uow, record.survivor_id, record.loser_id)

@@ -313,7 +313,7 @@ def _check_password_rules(password: str, login: str) -> None:
 
 
 def _user(uow: UnitOfWork, user_id: int) -> User:
-    user = uow.session.get(User, user_id, with_for_update=True)
+    user = uow.session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None:
         raise NotFound(f"user {user_id} does not exist")
     return user

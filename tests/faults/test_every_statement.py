@@ -1,6 +1,11 @@
 """A fault of the database at each statement of a unit of work in turn: one effect, or none and the reason."""
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from ris.bootstrap import Ris
 from ris.hl7.intake import Intake
@@ -8,7 +13,7 @@ from ris.web.app import create_app
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import AA, PLACE, counts, journal, outcome, rows
 from tests.injecting import FAULTS, Fault, Injection
-from tests.messages.samples import obr, orc, orm, pid, pv1
+from tests.messages.samples import cancel, obr, orc, order, orm, pid, pv1
 from tests.outbox.outgoing import add_destination, place
 from tests.web.visitor import Visitor
 
@@ -24,6 +29,10 @@ def group(number: int) -> list[bytes]:
     """Three new patients, each with a visit and an order of two procedures."""
     names = [f"{number}N{n}" for n in range(3)]
     return [orm(pid(f"M{n}"), pv1(f"V{n}"), orc("NW", f"P{n}^EHR"), obr("", "CTHEAD"), obr("", "MRBRAIN")) for n in names]
+
+
+def changed(placer: str) -> bytes:
+    return orm(pid(), orc("XO", placer, f7="^^^^^S"), obr(placer))
 
 
 @each_fault
@@ -86,3 +95,29 @@ def test_a_form_that_fails_at_any_statement_acts_once_or_says_why_not(fault: Fau
             assert cancelled(procedure_id) == [1, 1, 1], f"statement {number}"
     print(f"{number - 1} statements, {refused} times a person had to ask again")
     assert number > 10
+
+
+@pytest.mark.parametrize("engine_name", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("make", [changed, cancel], ids=["change", "cancellation"])
+def test_an_order_that_somebody_changes_at_any_statement_is_looked_at_again(
+    make: Callable[[str], bytes], ris: Ris, hospital: Hospital
+) -> None:
+    """Somebody at a page, whom the locks of the messages do not keep out."""
+    intake = Intake(ris)
+    others = sa.create_engine(ris.engine.url, connect_args={"options": "-c lock_timeout=20ms"})
+
+    def change(_: object) -> None:
+        # When the row is locked already, who changes it comes later.
+        with suppress(OperationalError), others.begin() as connection:
+            connection.exec_driver_sql("UPDATE imaging_order SET row_version = row_version + 1")
+
+    number = 0
+    with Injection(ris.engine, change) as injection:
+        while number == 0 or injection.was_met:
+            number += 1
+            assert [outcome(answer) for answer in intake.take([(order(f"P{number}^EHR"), PLACE)])] == [AA]
+            injection.at(number)
+            assert [outcome(answer) for answer in intake.take([(make(f"P{number}^EHR"), PLACE)])] == [AA], f"statement {number}"
+    others.dispose()
+    print(f"{number - 1} statements")
+    assert number > 5
