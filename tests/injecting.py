@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Self
 
+import psycopg
 import sqlalchemy as sa
 import sqlcipher3
 from sqlalchemy import event
@@ -36,33 +37,62 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 """By name, the engine that knows it and how it comes about."""
 
 
+PING = "SELECT 1"
+"""What the pool asks a connection before it hands it out; the unit of work has not begun then."""
+
+
 class Injection:
-    """The statements of an engine are counted; the one with the number of `at` meets the fault, once."""
+    """The statements that an engine gives its driver are counted; the one with the number of `at` meets the fault, once."""
 
     def __init__(self, engine: sa.Engine, fault: Fault) -> None:
         self._engine, self._fault = engine, fault
         self._left = 0
-        self.counted = 0
 
     def at(self, number: int) -> None:
-        self._left, self.counted = number, 0
+        self._left = number
 
     @property
     def was_met(self) -> bool:
         return self._left == 0
 
     def __enter__(self) -> Self:
-        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-            event.listen(self._engine, name, self._meet)
+        event.listen(self._engine, "do_connect", self._connect)
+        self._engine.dispose()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-            event.remove(self._engine, name, self._meet)
+        event.remove(self._engine, "do_connect", self._connect)
+        self._engine.dispose()
 
-    def _meet(self, cursor: Any, *_: Any) -> None:
-        self.counted += 1
-        if self._left:
+    def _connect(self, dialect: sa.Dialect, _record: object, _arguments: object, options: dict[str, Any]) -> None:
+        """Gives the connection cursors that ask here first."""
+        if dialect.name == "postgresql":
+            options["cursor_factory"] = self._asking(psycopg.Cursor)
+            return
+        cursor_class = self._asking(sqlcipher3.Cursor)
+
+        class Connection(sqlcipher3.Connection):
+            def cursor(self, *_: Any) -> Any:
+                return super().cursor(cursor_class)
+
+        options["factory"] = Connection
+
+    def _asking(self, base: Any) -> Any:
+        meet = self._meet
+
+        class Asking(base):
+            def execute(self, statement: Any, *rest: Any, **options: Any) -> Any:
+                meet(self, statement)
+                return super().execute(statement, *rest, **options)
+
+            def executemany(self, statement: Any, *rest: Any, **options: Any) -> Any:
+                meet(self, statement)
+                return super().executemany(statement, *rest, **options)
+
+        return Asking
+
+    def _meet(self, cursor: Any, statement: Any) -> None:
+        if self._left and statement != PING:
             self._left -= 1
             if self._left == 0:
                 self._fault(cursor)

@@ -38,9 +38,9 @@ def changed(placer: str) -> bytes:
 @each_fault
 def test_a_group_of_messages_that_fails_at_any_statement_is_applied_once_as_a_whole(fault: Fault, ris: Ris, hospital: Hospital) -> None:
     intake = Intake(ris)
-    intake.take([(one, PLACE) for one in group(0)])
     number = 0
     with Injection(ris.engine, fault) as injection:
+        intake.take([(one, PLACE) for one in group(0)])
         while True:
             number += 1
             injection.at(number)
