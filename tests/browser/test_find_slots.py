@@ -2,11 +2,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
 from ris.order.model import RequestedProcedure
 from ris.scheduling import service as scheduling
+from ris.scheduling.model import ScheduledProcedureStep
 from tests.browser.desk import DAY, House, context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
 from tests.clock import Clock
@@ -81,3 +83,51 @@ def test_a_held_slot_is_seen_at_once_by_the_other_desk(
         expect(second.locator(".ec-event.hold")).to_have_count(0)
         first.reload()
         expect(first.get_by_text("The time is up")).to_be_visible()
+
+
+def test_who_waits_is_asked_when_a_slot_comes_free(page: Page, house: House, exams: list[RequestedProcedure]) -> None:
+    problems = page_problems(page)
+    hospital = house.hospital
+    with house.ris.uow(hospital.actor("scheduler")) as uow:
+        late = scheduling.book(
+            uow, procedure_id=exams[0].id, room_id=hospital.rooms["CT1"], starts_at=datetime(2026, 12, 7, 14, tzinfo=UTC)
+        )
+    with house.ris.read() as session:
+        early = session.scalars(sa.select(ScheduledProcedureStep).where(ScheduledProcedureStep.id != late.id)).one()
+    log_in(page, house.address, "scheduler", "/schedule?date=2026-12-07")
+    page.locator(".rooms .ec-event").filter(has_text="Rowan").focus()
+    page.keyboard.press("Enter")
+    panel = page.locator("#panel")
+    panel.get_by_text("Wants an earlier slot").press("Enter")
+    panel.get_by_label("Note").fill("works until noon, call the mobile")
+    panel.get_by_label("Told hours before").fill("0")
+    shown(page, "wait-form")
+    panel.get_by_role("button", name="Put on the waiting list").press("Enter")
+    expect(page.locator("[data-sched-said]")).to_contain_text("is on the waiting list")
+    with house.ris.uow(hospital.actor("front_desk")) as uow:
+        scheduling.cancel(uow, step_id=early.id, reason="fever")
+    page.goto(f"{house.address}/schedule?date={DAY}")
+    page.get_by_role("link", name="Waiting list 1 to ask").press("Enter")
+    expect(page.locator(".proposal")).to_contain_text("2026-11-30 09:20, Room CT1")
+    shown(page, "waitlist")
+    page.get_by_role("button", name="Wanted: book it").press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("moved up")
+    assert problems == []
+
+
+def test_a_full_slot_brings_its_neighbours_and_the_right_to_overbook(page: Page, house: House, exams: list[RequestedProcedure]) -> None:
+    problems = page_problems(page, expected_statuses=(409,))
+    log_in(page, house.address, "lead_scheduler", f"/schedule?date={DAY}")
+    page.locator(f"#w-{exams[0].id} a").press("Enter")
+    panel = page.locator("#panel")
+    panel.get_by_label("Time").fill("09:25")
+    panel.get_by_role("button", name="Book", exact=True).press("Enter")
+    expect(panel.get_by_role("alert")).to_contain_text("The room is taken from 09:20 to 09:40")
+    expect(panel.get_by_role("heading", name="Nearest to it")).to_be_visible()
+    shown(page, "full-dialog")
+    panel.get_by_label("Why it cannot be otherwise").fill("stroke")
+    panel.get_by_role("button", name="Book beside it").press("Enter")
+    expect(page.locator("[data-sched-said]")).to_contain_text("is booked")
+    expect(page.locator(".rooms .ec-event.overbooked")).to_contain_text("Rowan")
+    shown(page, "overbooked")
+    assert problems == []

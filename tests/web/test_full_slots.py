@@ -39,7 +39,7 @@ def test_the_refusal_brings_what_is_free_nearby(
     address = f"/schedule/exams/{exam.id}/book"
     answer = someone.post(address, room_id=hospital.rooms["CT1"], **PLACE)
     assert answer.status_code == 409
-    assert "the room is taken from 09:00 to 09:20" in answer.text
+    assert "The room is taken from 09:00 to 09:20" in answer.text
     assert "Nearest to it" in answer.text
     assert "Tue 01 Dec 09:20" in answer.text
     assert "Somebody with the right" in answer.text
