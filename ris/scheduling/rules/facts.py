@@ -18,6 +18,7 @@ from ris.patient.screening import ScreenRow, screened
 from ris.protocol.model import ExamProtocol
 from ris.protocol.status import ProtocolStatus
 from ris.scheduling.model import ScheduledProcedureStep
+from ris.scheduling.rules.cover import NO_COVER, Cover, cover_of
 from ris.scheduling.rules.selector import Kind, matches
 from ris.scheduling.status import StepStatus
 
@@ -106,6 +107,7 @@ class Facts:
     place: Place
     person: Person
     others: tuple[OtherExam, ...]
+    cover: Cover = NO_COVER
 
     @property
     def day(self) -> date:
@@ -124,7 +126,9 @@ def gather(session: Session, now: datetime, procedure_id: int, room_id: int, sta
     """The facts about an exam in a room at a time. Raises NoResultFound when exam or room is not there."""
     zone, exam, person = _exam_and_person(session, procedure_id)
     room_name = session.scalars(sa.select(Room.name).where(Room.id == room_id)).one()
-    return Facts(now, zone, exam, Place(room_id, room_name, starts_at, ends_at), person, _others(session, person.patient_id, procedure_id))
+    cover = cover_of(session, person.patient_id, procedure_id, exam.code, local(starts_at, zone).date())
+    place = Place(room_id, room_name, starts_at, ends_at)
+    return Facts(now, zone, exam, place, person, _others(session, person.patient_id, procedure_id), cover)
 
 
 def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Person]:

@@ -8,7 +8,10 @@ import sqlalchemy as sa
 from ris.audit.model import AuditEntry
 from ris.base.errors import Forbidden, Invalid
 from ris.bootstrap import Ris
+from ris.order import authorized
 from ris.order.model import RequestedProcedure
+from ris.patient import coverage
+from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.scheduling import service
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
 from ris.scheduling.rules import service as rules
@@ -159,7 +162,7 @@ def test_a_reason_beyond_its_length_is_refused(ris: Ris, hospital: Hospital) -> 
 
 
 def test_the_facts_cost_few_queries_however_many_exams_the_patient_has(ris: Ris, hospital: Hospital) -> None:
-    for kind in ("duplicate", "interaction", "pregnancy", "renal", "allergy", "preparation"):
+    for kind in ("duplicate", "interaction", "pregnancy", "renal", "allergy", "preparation", "authorization"):
         add_rule(ris, kind=kind, name=kind, parameters={"same": "exam"} if kind == "duplicate" else {})
     with ris.uow() as uow:
         patient = make_patient(uow)
@@ -173,4 +176,21 @@ def test_the_facts_cost_few_queries_however_many_exams_the_patient_has(ris: Ris,
             ends_at=MORNING + timedelta(minutes=10),
         )  # fmt: skip
     assert len([one for one in found if one.rule == "duplicate"]) == 11
-    assert len([text for text in asked if text.startswith("SELECT")]) <= 7
+    assert len([text for text in asked if text.startswith("SELECT")]) <= 10
+
+
+def test_an_authorisation_is_looked_at_on_the_day_of_the_exam(ris: Ris, hospital: Hospital) -> None:
+    add_rule(ris, kind="authorization", name="Ask the payer")
+    exam = new_exam(ris, hospital)
+    patient_id = exam.order.patient_id
+    assert book(ris, hospital, new_exam(ris, hospital).id, at=MORNING + timedelta(days=9)), "nobody pays for this one, so nobody is asked"
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        coverage.save_coverage(uow, patient_id, CoverageData("Oak Mutual"))
+        until = MORNING.date() + timedelta(days=1)
+        granted = coverage.authorize(uow, patient_id, AuthorizationData("Q7", 1, ("CTHEAD",), valid_to=until)).id
+    assert "Q7 fits, but the exam is not under it" in against(ris, hospital, exam.id)[0].text
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        authorized.put_under(uow, exam.id, granted)
+    (late,) = against(ris, hospital, exam.id, at=MORNING + timedelta(days=2))
+    assert "Authorisation Q7 does not cover it on 03 Dec 2026: it ended on 2026-12-02" in late.text
+    assert book(ris, hospital, exam.id)

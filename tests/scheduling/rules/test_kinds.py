@@ -14,6 +14,7 @@ from ris.patient.model import Answer, ObservationKind, Question, Sex
 from ris.patient.queries import AllergyRow, ObservationRow
 from ris.patient.screening import ANSWERS, ScreenRow
 from ris.scheduling.rules.check import judged
+from ris.scheduling.rules.cover import Cover
 from ris.scheduling.rules.facts import Exam, Facts, OtherExam, Person, Place
 from ris.scheduling.rules.kinds import KINDS
 from ris.scheduling.rules.model import Rule, Severity
@@ -253,6 +254,29 @@ def test_an_appointment_later_than_a_radiologist_wants(target: datetime | None, 
     assert bool(said("target", replace(FACTS, exam=replace(EXAM, target_at=target)))) is speaks
 
 
+# ── authorisation ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("cover", "values", "speaks"),
+    [
+        (Cover(), {}, ""),
+        (Cover(("Oak Mutual",)), {}, "Oak Mutual wants an authorisation, and the patient has none that fits"),
+        (Cover(("Oak Mutual",), fitting=("Q7",)), {}, "Q7 fits, but the exam is not under it"),
+        (Cover(("Oak Mutual",), "Q7"), {}, ""),
+        (Cover(("Oak Mutual",), "Q7", ("it ended on 2026-11-30",)), {}, "Authorisation Q7 does not cover it on 03 Dec 2026: it ended"),
+        (Cover(("Oak Mutual",)), {"payers": "elm*, ash"}, ""),
+        (Cover(("Self", "Oak Mutual")), {"payers": "oak*"}, "Oak Mutual wants"),
+        (Cover(("Oak Mutual",)), {"exams": "MR"}, ""),
+    ],
+)
+def test_an_authorisation_is_missing_or_does_not_hold(cover: Cover, values: dict[str, Any], speaks: str) -> None:
+    texts = said("authorization", replace(FACTS, cover=cover), **values)
+    assert (speaks in texts[0]) if speaks else texts == []
+    urgent = replace(FACTS, cover=cover, exam=replace(EXAM, priority=Priority.stat))
+    assert said("authorization", urgent, **values) == []
+
+
 # ── all of them ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 moments = st.integers(-2000, 2000).map(lambda hours: NOW + timedelta(hours=hours))
@@ -278,6 +302,7 @@ def facts(draw: st.DrawFn) -> Facts:
             allergies=tuple(draw(st.lists(_ALLERGIES, max_size=2))),
         ),
         tuple(draw(st.lists(_others(), max_size=4))),
+        draw(st.sampled_from([Cover(), Cover(("Oak",)), Cover(("Oak",), "Q7", ("it was ended",)), Cover(("Oak",), fitting=("Q7",))])),
     )  # fmt: skip
 
 

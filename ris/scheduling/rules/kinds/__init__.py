@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ris.scheduling.rules.facts import Facts
 from ris.scheduling.rules.finding import Objection
-from ris.scheduling.rules.kinds import history, planning, safety
+from ris.scheduling.rules.kinds import history, payment, planning, safety
 from ris.scheduling.rules.kinds.parameter import Choice, Exams, Number, Parameter, Parameters, Text
 
 
@@ -107,6 +107,15 @@ KINDS: Mapping[str, Kind] = {
         "the appointment is after the time that the urgency of the protocol gives.",
         planning.target,
         (Exams("exams", "Exams that are looked at", "*"),),
+    ),
+    "authorization": Kind(
+        "Authorisation of the payer",
+        "a payer wants to be asked before, and no authorisation covers the exam on its day; not for STAT.",
+        payment.authorization,
+        (
+            Exams("exams", "Exams that need one", "CT,MR,NM"),
+            Text("payers", "Payers that want one, * for any letters, with commas between", "*"),
+        ),
     ),
 }
 """Key, as the rows name it, to what a person reads, the function and what can be set."""
