@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -364,3 +365,45 @@ def test_every_message_is_kept_as_it_came(ris: Ris) -> None:
     with ris.read() as session:
         assert session.scalars(sa.select(Message.raw).order_by(Message.id)).all() == messages
         assert set(session.scalars(sa.select(Message.state))) == {MessageState.applied, MessageState.refused}
+
+
+# ── what a message costs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_group_has_as_many_statements_as_a_message_alone(ris: Ris) -> None:
+    """All of them for new patients."""
+    intake = Intake(ris)
+    first, alone, *group = [orm(pid(f"M{n}"), pv1(f"V{n}"), orc("NW", f"P{n}^EHR"), obr(f"P{n}^EHR", "CTHEAD")) for n in range(20)]
+    intake.take([(first, PLACE)])
+    counted = []
+    for some in ([alone], group):
+        with statements(ris) as told:
+            assert all(outcome(answer) == AA for answer in intake.take([(one, PLACE) for one in some]))
+        counted.append(len(told))
+    assert counted[0] == counted[1] < 20
+
+
+def test_a_patient_that_comes_with_a_visit_is_one_event(ris: Ris) -> None:
+    accept(ris, adt("A04", pid("M1"), pv1("V1")))
+    told = rows(ris, "SELECT name, object_kind FROM event") + rows(
+        ris, "SELECT what, object_kind FROM audit_entry WHERE actor_kind = 'partner'"
+    )
+    assert told == [("patient.registered", "patient")] * 2
+    accept(ris, adt("A04", pid("M1"), pv1("V2")))
+    assert rows(ris, "SELECT name, object_kind FROM event ORDER BY id")[1:] == [("patient.visit_opened", "visit")]
+
+
+@contextmanager
+def statements(ris: Ris) -> Iterator[list[str]]:
+    """What the database is asked to do meanwhile."""
+    told: list[str] = []
+
+    def note(_cursor: object, statement: str, *_: object) -> None:
+        told.append(statement)
+
+    names = ("do_execute", "do_executemany", "do_execute_no_params")
+    for name in names:
+        sa.event.listen(ris.engine, name, note)
+    yield told
+    for name in names:
+        sa.event.remove(ris.engine, name, note)
