@@ -13,12 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from migrations.triggers import keeping_triggers
 from ris.base.ids import new_id
 from ris.bootstrap import Ris
+from ris.partner.model import Subscription
 from ris.processes import database
 from ris.report import service as reports
 from ris.report.queries import reading_worklist
 from ris.settings import Data, Database, Settings
 from tests.factories.hospital import Hospital
 from tests.factories.orders import booked, completed, reported
+from tests.outbox.outgoing import add_destination
 from tests.postgres import PostgresServer
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -104,6 +106,22 @@ def test_exams_that_were_completed_before_wait_to_be_read(ris: Ris, hospital: Ho
     with ris.read() as session:
         rows = reading_worklist(session, [hospital.sites["MAIN"]], ris.clock())
     assert {row.procedure_id for row in rows} == {never_opened.id, preliminary.id}
+
+
+def test_who_was_told_of_cancelled_appointments_and_charges_is_told_of_what_came_later(ris: Ris, hospital: Hospital) -> None:
+    appointments = add_destination(ris, "placer", 1, "scheduling.cancelled", message="siu_s12")
+    billing = add_destination(ris, "billing", 1, "charge.captured", message="dft_p03")
+    database.downgrade(ris.settings, "3f1c9a7e5d20")
+    database.upgrade(ris.settings)
+    with ris.read() as session:
+        rows = session.execute(sa.select(Subscription.destination_id, Subscription.event, Subscription.message)).all()
+    assert {tuple(row) for row in rows if row.destination_id in (appointments, billing)} == {
+        (appointments, "scheduling.cancelled", "siu_s12"),
+        (appointments, "scheduling.missed", "siu_s12"),
+        (appointments, "scheduling.miss_undone", "siu_s12"),
+        (billing, "charge.captured", "dft_p03"),
+        (billing, "charge.voided", "dft_p03"),
+    }
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
