@@ -173,7 +173,7 @@ def _others(session: Session, patient_id: int, procedure_id: int) -> tuple[Other
     rows = session.execute(
         sa.select(
             exam.id, exam.order_id, exam.accession_number, sa.func.coalesce(Procedure.code, exam.partner_code), PROCEDURE_NAME,
-            sa.func.coalesce(Procedure.modality, ""), sa.func.coalesce(Procedure.region, ""),
+            sa.func.coalesce(sa.cast(Procedure.modality, sa.Text), ""), sa.func.coalesce(Procedure.region, ""),
             sa.func.coalesce(Procedure.contrast, sa.false()), exam.status, Order.placed_at,
             sa.func.coalesce(exam.started_at, planned.c.starts_at), sa.func.coalesce(exam.ended_at, planned.c.ends_at),
         )

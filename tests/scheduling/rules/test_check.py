@@ -194,3 +194,12 @@ def test_an_authorisation_is_looked_at_on_the_day_of_the_exam(ris: Ris, hospital
     (late,) = against(ris, hospital, exam.id, at=MORNING + timedelta(days=2))
     assert "Authorisation Q7 does not cover it on 03 Dec 2026: it ended on 2026-12-02" in late.text
     assert book(ris, hospital, exam.id)
+
+
+def test_another_exam_whose_code_nobody_knows_yet_stands_in_nobodys_way(ris: Ris, hospital: Hospital) -> None:
+    add_rule(ris, kind="duplicate", name="Twice", parameters={"same": "region"})
+    with ris.uow() as uow:
+        patient = make_patient(uow)
+        exam, other = (make_order(uow, hospital, patient=patient).procedures[0] for _ in range(2))
+        other.procedure_id = None
+    assert book(ris, hospital, exam.id)
