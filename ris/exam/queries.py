@@ -77,6 +77,8 @@ _PERFORMED = (
     .scalar_subquery()
 )
 _COUNTS = ScheduledProcedureStep.status.in_(OCCUPYING)
+_NAME = sa.case((ScheduledProcedureStep.name == "", Procedure.name), else_=Procedure.name + ": " + ScheduledProcedureStep.name)
+"""With the name of the step, where a procedure has several."""
 _STILL_OPEN = (StepStatus.arrived, StepStatus.started)
 
 
@@ -153,7 +155,7 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
     performed = PerformedProcedureStep
     rows = session.execute(
         sa.select(
-            step.id, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Procedure.modality, step.status,
+            step.id, RequestedProcedure.id, RequestedProcedure.accession_number, _NAME, Procedure.modality, step.status,
             Order.priority, step.site_id, Site.zone, sa.func.coalesce(begun_in.id, Room.id), sa.func.coalesce(begun_in.name, Room.name),
             step.starts_at, step.ends_at, Order.danger, Order.transport,
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),

@@ -7,13 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.catalog.model import Procedure, Room, RoomProcedure, Site, StepPlan
+from ris.catalog.model import Procedure, Resource, Room, RoomProcedure, Site, StepPlan
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
 from ris.patient.name import Named
-from ris.scheduling.model import ScheduledProcedureStep, SlotHold
+from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.status import STEP, StepStatus
 
 
@@ -94,6 +94,13 @@ def rooms_for(session: Session, procedure_id: int, step: int = 1) -> list[RoomCh
         .order_by(Room.code)
     )
     return [RoomChoice(*row) for row in rows]
+
+
+def helpers_of(session: Session, step_id: int) -> list[str]:
+    """Names of who and what helps in an appointment."""
+    key = sa.cast(Resource.kind, sa.Text) + ":" + sa.cast(Resource.id, sa.Text)
+    wanted = sa.select(Resource.name).join(Occupancy, Occupancy.resource == key).where(Occupancy.step_id == step_id)
+    return list(session.scalars(wanted.order_by(Resource.kind, Resource.name)))
 
 
 def step_ids(session: Session, procedure_id: int) -> list[int]:

@@ -214,7 +214,7 @@ def test_random_holds_helpers_and_lanes_by_many_never_overlap(ris: Ris, hospital
             tell("refused")
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, exams(ris, hospital, 160)))
+        list(pool.map(work, exams(ris, hospital, 120)))
     assert all(done.get(deed, 0) for deed in ("book", "hold", "hold and book", "overbook", "refused")), done
     assert overlaps(ris) == 0
     with ris.read() as session:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from ris.base.errors import RisError
@@ -73,16 +72,16 @@ def is_legal(ris: Ris, exam: RequestedProcedure) -> None:
     assert all(after in TOLD[before] for before, after in itertools.pairwise(told)), told
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(("cancel", "start", "move"))), ids="-".join)
-def test_in_every_order_the_end_is_legal(ris: Ris, hospital: Hospital, order: tuple[str, ...]) -> None:
-    exam = booked(ris, hospital, starts_at=MORNING)
-    by_name = deeds(ris, hospital, exam)
-    for name in order:
-        by_name[name]()
-    is_legal(ris, exam)
-    with ris.read() as session:
+def test_in_every_order_the_end_is_legal(ris: Ris, hospital: Hospital) -> None:
+    for number, order in enumerate(itertools.permutations(("cancel", "start", "move"))):
+        exam = booked(ris, hospital, starts_at=MORNING + timedelta(days=number))
+        by_name = deeds(ris, hospital, exam)
+        for name in order:
+            by_name[name]()
+        is_legal(ris, exam)
         first = next(name for name in order if name != "move")
-        assert session.get_one(RequestedProcedure, exam.id).status == ("cancelled" if first == "cancel" else "in_progress")
+        with ris.read() as session:
+            assert session.get_one(RequestedProcedure, exam.id).status == ("cancelled" if first == "cancel" else "in_progress"), order
 
 
 def test_at_once_the_end_is_legal(ris: Ris, hospital: Hospital) -> None:

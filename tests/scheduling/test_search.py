@@ -193,7 +193,7 @@ def _whole() -> st.SearchStrategy[tuple[Minutes, ...]]:
 
 
 @given(any_facts(), st.sampled_from(["", "F"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_nothing_stands_against_what_is_offered(known: Facts, sex: str) -> None:
     asked = Asked(DAY, DAY, wishes=Wishes(staff_sex=sex))
     for offer in search.offers(known, asked, 40):
@@ -206,7 +206,7 @@ def test_nothing_stands_against_what_is_offered(known: Facts, sex: str) -> None:
 
 
 @given(any_facts().filter(lambda f: len(f.exams) == 1 and len(f.exams[0].steps) == 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_when_nothing_is_offered_every_place_of_the_day_has_a_reason_against_it(known: Facts) -> None:
     if search.offers(known, ASKED):
         return

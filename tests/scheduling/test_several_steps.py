@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from ris.base.errors import Conflict, Invalid, NotAllowedNow
 from ris.bootstrap import Ris
 from ris.catalog.model import Closure
+from ris.exam import queries as exam_queries
 from ris.exam import service as exams
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
@@ -14,6 +15,7 @@ from ris.scheduling import offering, service
 from ris.scheduling.facts import Asked
 from ris.scheduling.model import BookingPolicy, Occupancy, ScheduledProcedureStep
 from ris.scheduling.places import Place
+from ris.scheduling.queries import day_span
 from tests.factories.hospital import Hospital
 from tests.factories.nuclear import CODE, add_bone_scan
 from tests.factories.orders import make_order, make_patient, new_exam
@@ -62,6 +64,9 @@ def test_booking_the_injection_books_the_images_at_their_time(ris: Ris, hospital
     assert images.room_id == hospital.rooms["NM1"]
     assert images.starts_at == injection.ends_at + 2 * HOUR
     assert injection.booking_id == images.booking_id
+    with ris.read() as session:
+        on_worklist = exam_queries.steps_of_day(session, {hospital.sites["MAIN"]: day_span(MORNING.date(), "America/New_York")})
+    assert [row.procedure_name for row in on_worklist] == ["NM bone scan: injection", "NM bone scan: images"]
     assert taken(ris) == 4
 
 

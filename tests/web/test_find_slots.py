@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
+import pytest
 import sqlalchemy as sa
 
 from ris.bootstrap import Ris
+from ris.catalog.model import Resource, ResourceHours, ResourceKind, Room
 from ris.order.model import RequestedProcedure
 from ris.scheduling import service
 from ris.scheduling.model import BookingPolicy, ScheduledProcedureStep
@@ -15,6 +17,12 @@ from tests.factories.orders import make_order, new_exam
 from tests.web.visitor import Visitor
 
 PLACE = re.compile(r'name="place" value="([^"]+)"')
+
+
+@pytest.fixture
+def engine_name() -> str:
+    """What is below the pages is tested on both engines."""
+    return "sqlite"
 
 
 def clerk(visitor: Callable[[], Visitor], hospital: Hospital, role: str = "scheduler") -> Visitor:
@@ -133,3 +141,31 @@ def test_a_search_that_cannot_be_is_answered_in_words(ris: Ris, hospital: Hospit
         assert answer.status_code == 422
         assert said in answer.text or "not in our catalogue yet" in answer.text
     assert someone.post("/schedule/hold", place="nonsense").status_code == 422
+
+
+def test_an_exam_with_anaesthesia_gets_its_room_and_its_anaesthetist(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:
+    """A CT without anaesthesia is named among the rooms that are left out, and so is the hour in which nobody gives it."""
+    exam = new_exam(ris, hospital)
+    someone = clerk(visitor, hospital)
+    path = f"/schedule/find?exam={exam.id}&from=2026-12-01&to=2026-12-01&anaesthesia=1"
+    assert "Room CT1 has no anaesthesia" in someone.get(path).text
+    with ris.uow() as uow:
+        uow.session.get_one(Room, hospital.rooms["CT1"]).has_anaesthesia = True
+        who = uow.add(Resource(site_id=hospital.sites["MAIN"], code="ANAE", name="Dr. Mohn", kind=ResourceKind.person,
+                               capabilities=["anaesthesia"]))  # fmt: skip
+        uow.session.flush()
+        uow.add(ResourceHours(resource_id=who.id, weekday=1, opens=time(10), closes=time(11)))
+    page = someone.get(path).text
+    places = PLACE.findall(page)
+    assert {place.split("T")[1][:2] for place in places} == {"15"}
+    assert "with Dr. Mohn" in page
+    early = places[0].replace("T15:00", "T14:00")
+    assert "nobody and nothing is free then for anaesthesia" in someone.post("/schedule/hold", place=early, anaesthesia="1").text
+    form = someone.post("/schedule/hold", place=places[0], anaesthesia="1")
+    someone.post(f"{form.location}/book")
+    with ris.read() as session:
+        step_id = session.scalars(sa.select(ScheduledProcedureStep.id)).one()
+    assert "<dt>With</dt><dd>Dr. Mohn</dd>" in someone.get(f"/schedule/appointments/{step_id}").text
+    other = new_exam(ris, hospital, "CTHEAD")
+    taken = f"{other.id}.{places[0].split('.', 1)[1]}"
+    assert someone.post("/schedule/hold", place=taken, anaesthesia="1").status_code == 409

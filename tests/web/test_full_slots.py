@@ -20,6 +20,12 @@ JSON = {"Accept": "application/json", "Origin": "http://localhost"}
 
 
 @pytest.fixture
+def engine_name() -> str:
+    """What is below the pages is tested on both engines."""
+    return "sqlite"
+
+
+@pytest.fixture
 def exam(ris: Ris, hospital: Hospital) -> RequestedProcedure:
     """To be booked where another stands already."""
     booked(ris, hospital, starts_at=AT)
@@ -57,6 +63,7 @@ def test_who_has_the_right_books_beside_it_with_a_reason(
     plain = enter(visitor, hospital, "scheduler")
     assert plain.post(address, room_id=hospital.rooms["CT1"], overbook_reason="stroke", **PLACE).status_code == 403
     assert lead.post(address, room_id=hospital.rooms["CT1"], overbook_reason="stroke", **PLACE).status_code == 303
+    assert "1 overbooked" in lead.get("/schedule?date=2026-12-01").text
     drawn = lead.get("/schedule/events?date=2026-12-01").json
     assert drawn is not None
     assert [event["extendedProps"]["isOverbooked"] for event in drawn["events"] if "display" not in event] == [False, True]

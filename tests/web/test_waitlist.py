@@ -23,6 +23,12 @@ def book(ris: Ris, hospital: Hospital, at: datetime) -> ScheduledProcedureStep:
 
 
 @pytest.fixture
+def engine_name() -> str:
+    """What is below the pages is tested on both engines."""
+    return "sqlite"
+
+
+@pytest.fixture
 def steps(ris: Ris, hospital: Hospital) -> list[ScheduledProcedureStep]:
     return [book(ris, hospital, AT + timedelta(days=days)) for days in (0, 7)]
 

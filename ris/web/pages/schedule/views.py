@@ -19,7 +19,7 @@ from ris.patient.alerts import Alert
 from ris.protocol.queries import protocol, protocols
 from ris.scheduling import offering, queries, service
 from ris.scheduling import waiting as waitlisted
-from ris.scheduling.appointment import AppointmentDetail, rooms_for, site_names, step_ids, zone_of
+from ris.scheduling.appointment import AppointmentDetail, helpers_of, rooms_for, site_names, step_ids, zone_of
 from ris.scheduling.facts import Asked
 from ris.scheduling.gather import NOTHING, Own
 from ris.scheduling.offering import OfferRow, Slot
@@ -230,7 +230,9 @@ def _show(found: AppointmentDetail, error: RisError | None = None) -> str:
         slots = _slots(session, found.procedure_id, found.zone, error, 6, own) if found.is_movable and not has_steps else []
         offers = _whole_moves(session, found, own) if found.is_movable and has_steps else ()
         entry = waitlisted.entry_of(session, found.procedure_id)
-    return panel("schedule/appointment.html", found=found, entry=entry, rooms=rooms, slots=slots, offers=offers, written=find.written,
+        helpers = helpers_of(session, found.step_id)
+    return panel("schedule/appointment.html", found=found, entry=entry, helpers=helpers, rooms=rooms, slots=slots, offers=offers,
+                 written=find.written,
                  clock=find.clock(found.zone), may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
                  **against(error, found.site_id))  # fmt: skip
 
