@@ -104,6 +104,7 @@ def _templates(app: Flask, program: Program) -> None:
             "working_site": g.get("chosen_site"),
             "form_key": page.form_key,
             "search_url": url_for("search.index") if access.may_anywhere(Permission.PATIENT_READ) else "",
+            "scan_url": url_for("scan.read") if access.may_anywhere(Permission.EXAM_READ) else "",
             "idle_seconds": program.settings.web.idle_minutes * 60,
         }
 

@@ -8,6 +8,7 @@ from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
+from ris.web.pages.labels.views import bp as labels
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.orders.blueprints import bp as orders
 from ris.web.pages.partners.views import bp as partners
@@ -19,6 +20,7 @@ from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
+from ris.web.pages.scan.views import bp as scan
 from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.screening.views import bp as screening
 from ris.web.pages.search.views import bp as search
@@ -36,6 +38,7 @@ PAGES: tuple[Blueprint, ...] = (
     exam_rules,
     health,
     interfaces,
+    labels,
     merges,
     orders,
     partners,
@@ -45,6 +48,7 @@ PAGES: tuple[Blueprint, ...] = (
     protocol,
     report,
     rules,
+    scan,
     schedule,
     screening,
     search,

@@ -32,7 +32,7 @@ LATE_MINUTES = 10
 NO_SHOW_MINUTES = 30
 """After so many it is suggested to note that nobody came."""
 LONG_WAIT_MINUTES = 30
-DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo",), StepStatus.missed: ("came",)}
+DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo", "label"), StepStatus.missed: ("came",)}
 
 
 def lines(session: Session, view: View) -> list[Line]:
@@ -120,6 +120,7 @@ WORKLIST = Worklist(
             "outline-secondary",
             ask="This frees the room, and the exam waits for another appointment. What is known of why the patient did not come?",
         ),
+        Deed("label", "Label", "l", style="outline-secondary", opens="labels.show"),
         Deed("came", "Came after all", "c", came, "The patient is expected again.", "outline-secondary"),
     ),
     empty="Nobody is expected.",

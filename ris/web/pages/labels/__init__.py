@@ -1,0 +1,1 @@
+"""Labels and wristbands of an exam."""
