@@ -148,3 +148,23 @@ class DocumentContent(Base):
 
     document_id: Mapped[int] = mapped_column(references("order_document.id"), primary_key=True, autoincrement=False)
     content: Mapped[bytes]
+
+
+class CallOutcome(enum.StrEnum):
+    no_answer = "no_answer"
+    message_left = "message_left"
+    reached = "reached"
+    declined = "declined"
+
+
+class CallAttempt(Base):
+    """That somebody called a patient about an order."""
+
+    __tablename__ = "call_attempt"
+
+    id: Mapped[Key]
+    order_id: Mapped[int] = mapped_column(references("imaging_order.id"), index=True)
+    outcome: Mapped[CallOutcome]
+    note: Mapped[str]
+    at: Mapped[datetime]
+    called_by: Mapped[str]

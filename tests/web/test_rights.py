@@ -193,12 +193,13 @@ ROUTES: dict[str, P | str] = {
 
 WORKLISTS = {
     "arrivals": P.RECEPTION_ARRIVE,
+    "unscheduled": P.SCHEDULE_BOOK,
     "queue": P.RECEPTION_ARRIVE,
     "technologist": P.EXAM_PERFORM,
     "protocol": P.PROTOCOL_PROPOSE,
     "reading": P.REPORT_SIGN,
 }
-DEEDS = {"arrivals": "arrive", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
+DEEDS = {"arrivals": "arrive", "unscheduled": "no-answer", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
 AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}

@@ -11,6 +11,7 @@ from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order import authorized, desk, documents, placer, service
+from ris.order.calls import calls
 from ris.order.page import OrderPage, number_givers, order_page
 from ris.order.queries import is_visible
 from ris.patient.queries import PatientRow, patient
@@ -173,10 +174,10 @@ def page_of(
             line.procedure_id: authorized.choices(session, patient_id=page.order.patient_id, code=line.code, on=today)
             for line in page.procedures
         }
-        papers = documents.documents(session, page.order.id)
+        papers, made = documents.documents(session, page.order.id), calls(session, [page.order.id]).get(page.order.id, [])
         under = authorized.of_procedures(session, list(agreed))
     return render_template(
-        "orders/show.html", agreed=agreed, under=under, documents=papers, attaching=attaching or Form(),
+        "orders/show.html", agreed=agreed, under=under, documents=papers, calls=made, attaching=attaching or Form(),
         page=page, order=page.order, patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
         holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
         may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
