@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a7c4f2e95d08"
-down_revision = "4be7d0915ac3"
+down_revision = "c5e2f80b91d6"
 branch_labels = None
 depends_on = None
 
