@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from ris.base.clock import local
+from ris.base.errors import Invalid
 from ris.order.model import RequestedProcedure
 from ris.scheduling import gather, search
 from ris.scheduling.facts import Asked, Facts
@@ -72,7 +73,9 @@ def for_exams(
     limit: int = 60,
     a_day: int | None = 6,
 ) -> Offered:
-    """For requested procedures of one patient. Raises as `gather.for_exams`."""
+    """For requested procedures of one patient. Raises as `gather.for_exams`, and Invalid for too many."""
+    if len(procedure_ids) > search.MOST_TOGETHER:
+        raise Invalid(f"at most {search.MOST_TOGETHER} exams are looked for together")
     return _offered(gather.for_exams(session, procedure_ids, asked, now, own), asked, limit, a_day)
 
 

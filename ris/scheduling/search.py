@@ -2,9 +2,10 @@
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import TypeVar
 
 from ris.scheduling.facts import Asked, Exam, Facts, Placed, Room, Step, Wishes
 from ris.scheduling.fits import cannot, change_minutes, eligible, helpers, is_reserved, needs_of
@@ -12,8 +13,9 @@ from ris.scheduling.spans import GRID, Minutes, around, common, merged, on_grid,
 
 MOST_TOGETHER = 4
 """Exams that are combined at most: their order is tried in every way."""
-TRIES = 2_000
-"""Starts of a combination that are followed at most."""
+Item = TypeVar("Item")
+Free = Mapping[tuple[int, int], Sequence[tuple[Room, Sequence[Minutes]]]]
+"""Exam and number of a step to the rooms that can do it, each with when it is free for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,7 @@ def offers(facts: Facts, asked: Asked, limit: int = 60, a_day: int | None = None
     With `a_day` at most so many of a date, by date; those with a useless gap then only on dates that have no other.
     """
     steps = [step for exam in facts.exams for step in exam.steps]
-    found = (
-        _single(facts, asked, steps[0], limit, a_day) if len(steps) == 1 else _combined(facts, asked, limit if a_day is None else limit * 3)
-    )
+    found = _single(facts, asked, steps[0], limit, a_day) if len(steps) == 1 else _combined(facts, asked, limit, a_day)
     if facts.policy.hides_useless_gaps:
         found = [offer for offer in found if not offer.leaves_gap]
     found.sort(key=lambda o: (o.leaves_gap, o.starts_at, o.ends_at, facts.rooms[o.placed[0].room_id].name))
@@ -50,13 +50,16 @@ def offers(facts: Facts, asked: Asked, limit: int = 60, a_day: int | None = None
     by_day: dict[int, list[Offer]] = {}
     for offer in found:
         by_day.setdefault(_day(facts, offer.starts_at), []).append(offer)
-    return [offer for day in sorted(by_day) for offer in _spread(by_day[day], a_day)][:limit]
+    return [offer for day in sorted(by_day) for offer in _spread(_useful(by_day[day]), a_day)][:limit]
 
 
-def _spread(of_day: Sequence[Offer], count: int) -> list[Offer]:
-    """The earliest, and some from the rest of the day: who asks for the afternoon is to see one."""
-    useful = [offer for offer in of_day if not offer.leaves_gap] or list(of_day)
-    early, rest = useful[: count // 2], useful[count // 2 :]
+def _useful(of_day: Sequence[Offer]) -> Sequence[Offer]:
+    return [offer for offer in of_day if not offer.leaves_gap] or of_day
+
+
+def _spread(items: Sequence[Item], count: int) -> list[Item]:
+    """The first, and some from the rest: who asks for the afternoon is to see one."""
+    early, rest = list(items[: count // 2]), items[count // 2 :]
     more = min(count - len(early), len(rest))
     return early + [rest[(number + 1) * len(rest) // more - 1] for number in range(more)]
 
@@ -86,7 +89,7 @@ def rooms_that_cannot(facts: Facts, asked: Asked) -> list[str]:
 
 def following(facts: Facts, asked: Asked, first: Placed) -> tuple[Placed, ...] | None:
     """All steps of one exam behind its first, which is placed already; None when they fit nowhere."""
-    return _Combination(facts, asked, facts.exams).follow((first,))
+    return _Combination(facts, asked, facts.exams, _free(facts, asked)).follow((first,))
 
 
 def _day(facts: Facts, minute: int) -> int:
@@ -105,16 +108,23 @@ def _single(facts: Facts, asked: Asked, step: Step, limit: int, a_day: int | Non
     good = 0
     for day in facts.days:
         starts = common(facts.starts, [day])
-        today = [offer for room, free in rooms for offer in _in_room(facts, asked, step, room, free, starts)]
-        found += today
-        useful = sum(not offer.leaves_gap for offer in today)
-        good += useful if a_day is None else min(useful, a_day)
+        today = [
+            (leaves_gap(facts, facts.rooms[p.room_id], p.span), p)
+            for r, free in rooms
+            for p in _in_room(facts, asked, step, r, free, starts)
+        ]
+        if a_day is not None:
+            # Most of a day is never shown: it is left out before anything is made of it.
+            today.sort(key=lambda one: (one[0], one[1].span, one[1].room_id))
+            today = _spread([one for one in today if not one[0]] or today, a_day)
+        found += [Offer((placed,), has_gap) for has_gap, placed in today]
+        good += sum(not has_gap for has_gap, _ in today)
         if good >= limit:
             break
     return found
 
 
-def _in_room(facts: Facts, asked: Asked, step: Step, room: Room, free: Sequence[Minutes], starts: Sequence[Minutes]) -> Iterator[Offer]:
+def _in_room(facts: Facts, asked: Asked, step: Step, room: Room, free: Sequence[Minutes], starts: Sequence[Minutes]) -> Iterator[Placed]:
     length = step.minutes[room.id]
     exam = facts.exams[step.exam]
     needs = bool(needs_of(facts, asked.wishes, exam, step))
@@ -122,7 +132,7 @@ def _in_room(facts: Facts, asked: Asked, step: Step, room: Room, free: Sequence[
         span = (start, start + length)
         resources = helpers(facts, asked.wishes, exam, step, span) if needs else ()
         if resources is not None:
-            yield Offer((Placed(step.exam, step.number, room.id, span, resources),), leaves_gap(facts, room, span))
+            yield Placed(step.exam, step.number, room.id, span, resources)
 
 
 def _starts(free: Sequence[Minutes], starts: Sequence[Minutes], length: int, *, one_a_gap: bool) -> Iterator[int]:
@@ -178,41 +188,24 @@ def _rooms(facts: Facts, asked: Asked, exam: Exam, step: Step) -> list[Room]:
 class _Combination:
     """Follows the steps of exams in one order, each as early as it can be after the one before."""
 
-    def __init__(self, facts: Facts, asked: Asked, order: Sequence[Exam]) -> None:
-        self.facts, self.asked = facts, asked
+    def __init__(self, facts: Facts, asked: Asked, order: Sequence[Exam], free: Free) -> None:
+        self.facts, self.asked, self.free = facts, asked, free
         self.steps = [step for exam in order for step in exam.steps]
-        self.free = {
-            (step.exam, step.number): [
-                (room, free_for(facts, asked.wishes, facts.exams[step.exam], step, room))
-                for room in _rooms(facts, self._narrowed(step), facts.exams[step.exam], step)
-            ]
-            for step in self.steps
-        }
 
-    def _narrowed(self, step: Step) -> Asked:
-        """The room and modality asked for are those of one exam; of several, each goes where it can be done."""
-        is_alone = len(self.steps) == 1
-        return self.asked if is_alone else Asked(self.asked.first, self.asked.last, wishes=self.asked.wishes)
-
-    def all(self, limit: int) -> Iterator[Offer]:
-        first = self.steps[0]
+    def on(self, day: Minutes, most: int | None) -> Iterator[Offer]:
+        """Those that begin on a date, of at most so many starts."""
+        first, starts = self.steps[0], common(self.facts.starts, [day])
         firsts = sorted(
             (
-                (offer.starts_at, offer.placed[0])
+                placed
                 for room, free in self.free[first.exam, first.number]
-                for offer in _in_room(self.facts, self.asked, first, room, free, self.facts.starts)
+                for placed in _in_room(self.facts, self.asked, first, room, free, starts)
             ),
-            key=lambda found: (found[0], found[1].room_id),
+            key=lambda placed: (placed.span, placed.room_id),
         )
-        count = 0
-        for _, placed in firsts[:TRIES]:
-            whole = self.follow((placed,))
-            if whole is None:
-                continue
-            yield Offer(whole, any(leaves_gap(self.facts, self.facts.rooms[p.room_id], p.span) for p in whole))
-            count += 1
-            if count == limit:
-                return
+        for placed in firsts if most is None else _spread(firsts, most):
+            if whole := self.follow((placed,)):
+                yield Offer(whole, any(leaves_gap(self.facts, self.facts.rooms[p.room_id], p.span) for p in whole))
 
     def follow(self, placed: tuple[Placed, ...]) -> tuple[Placed, ...] | None:
         if len(placed) == len(self.steps):
@@ -242,12 +235,34 @@ class _Combination:
         return None
 
 
-def _combined(facts: Facts, asked: Asked, limit: int) -> list[Offer]:
-    """Of all orders of the exams the best for each first start: the one that is over earliest."""
-    best: dict[int, Offer] = {}
-    for order in itertools.permutations(facts.exams[:MOST_TOGETHER]):
-        for offer in _Combination(facts, asked, order).all(limit):
+def _free(facts: Facts, asked: Asked) -> Free:
+    """The room and modality asked for are those of one step; of several, each goes where it can be done."""
+    steps = [step for exam in facts.exams for step in exam.steps]
+    anywhere = asked if len(steps) == 1 else replace(asked, room_id=None, modality=None)
+    return {
+        (step.exam, step.number): [
+            (room, free_for(facts, asked.wishes, facts.exams[step.exam], step, room))
+            for room in _rooms(facts, anywhere, facts.exams[step.exam], step)
+        ]
+        for step in steps
+    }
+
+
+def _combined(facts: Facts, asked: Asked, limit: int, a_day: int | None) -> list[Offer]:
+    """Day by day, until there are enough: of all orders of the exams the best for each first start, the one that is over earliest."""
+    free = _free(facts, asked)
+    ways = [_Combination(facts, asked, order, free) for order in itertools.permutations(facts.exams[:MOST_TOGETHER])]
+    found: list[Offer] = []
+    enough = 0
+    for day in facts.days:
+        best: dict[int, Offer] = {}
+        for offer in (offer for way in ways for offer in way.on(day, a_day and 2 * a_day)):
             known = best.get(offer.starts_at)
             if known is None or (offer.leaves_gap, offer.ends_at) < (known.leaves_gap, known.ends_at):
                 best[offer.starts_at] = offer
-    return list(best.values())
+        found += best.values()
+        useful = sum(not offer.leaves_gap for offer in best.values())
+        enough += useful if a_day is None else min(useful, a_day)
+        if enough >= limit:
+            break
+    return found

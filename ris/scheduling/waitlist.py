@@ -86,7 +86,7 @@ def withdraw(uow: UnitOfWork, *, entry_id: int) -> None:
     uow.emit(_about(uow, "scheduling.waitlist_left", entry))
     for proposal in _open_proposals(uow, [entry.id]):
         _decide(uow, proposal, ProposalState.declined)
-        _propose(uow, _freed_by(uow, proposal, entry))
+        _propose(uow, _freed_by(proposal, entry))
 
 
 @service
@@ -108,7 +108,7 @@ def decline(uow: UnitOfWork, *, proposal_id: int) -> None:
     proposal, entry = _open_proposal(uow, proposal_id)
     _decide(uow, proposal, ProposalState.declined)
     uow.session.flush()
-    _propose(uow, _freed_by(uow, proposal, entry))
+    _propose(uow, _freed_by(proposal, entry))
 
 
 def places_of(proposal: Proposal) -> list[Place]:
@@ -149,7 +149,7 @@ def _freed(event: Event, room_id: int, starts_at: str, ends_at: str) -> Freed:
     return Freed(event.procedure_id or 0, event.site_id or 0, room_id, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
 
 
-def _freed_by(uow: UnitOfWork, proposal: Proposal, entry: WaitlistEntry) -> Freed:
+def _freed_by(proposal: Proposal, entry: WaitlistEntry) -> Freed:
     return Freed(entry.procedure_id, entry.site_id, proposal.room_id, proposal.starts_at, proposal.ends_at)
 
 

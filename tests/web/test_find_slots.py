@@ -141,6 +141,10 @@ def test_a_search_that_cannot_be_is_answered_in_words(ris: Ris, hospital: Hospit
         assert answer.status_code == 422
         assert said in answer.text or "not in our catalogue yet" in answer.text
     assert someone.post("/schedule/hold", place="nonsense").status_code == 422
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        many = make_order(uow, hospital, *(["CTHEAD"] * 5)).procedures
+    answer = someone.get("/schedule/find?" + "&".join(f"exam={procedure.id}" for procedure in many))
+    assert (answer.status_code, "at most 4 exams" in answer.text) == (422, True)
 
 
 def test_an_exam_with_anaesthesia_gets_its_room_and_its_anaesthetist(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:
