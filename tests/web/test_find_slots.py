@@ -173,3 +173,18 @@ def test_an_exam_with_anaesthesia_gets_its_room_and_its_anaesthetist(ris: Ris, h
     other = new_exam(ris, hospital, "CTHEAD")
     taken = f"{other.id}.{places[0].split('.', 1)[1]}"
     assert someone.post("/schedule/hold", place=taken, anaesthesia="1").status_code == 409
+
+
+def test_an_exam_that_has_its_appointment_is_moved_to_what_is_found(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:
+    """Its own place does not stand in its way."""
+    exam = new_exam(ris, hospital)
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        at = datetime(2026, 12, 1, 14, tzinfo=UTC)
+        service.book(uow, procedure_id=exam.id, room_id=hospital.rooms["CT1"], starts_at=at)
+    someone = clerk(visitor, hospital)
+    page = someone.get(f"/schedule/find?exam={exam.id}&from=2026-12-01&to=2026-12-01&after=09:00&before=09:10").text
+    assert "what you choose moves it" in page
+    assert f'action="/schedule/exams/{exam.id}/move"' in page
+    later = PLACE.findall(page)[0].replace("T14:00", "T14:10")
+    assert someone.post(f"/schedule/exams/{exam.id}/move", place=later).status_code == 303
+    assert booked(ris, exam.id) == [datetime(2026, 12, 1, 14, 10, tzinfo=UTC)]

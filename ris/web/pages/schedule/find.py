@@ -17,8 +17,9 @@ from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.order.status import ProcedureStatus
 from ris.scheduling import holds, offering
-from ris.scheduling.appointment import HeldPlace, held_places, rooms_of, site_names, zone_of
+from ris.scheduling.appointment import HeldPlace, held_places, rooms_of, site_names, step_ids, zone_of
 from ris.scheduling.facts import Asked, Wishes
+from ris.scheduling.gather import Own
 from ris.scheduling.offering import Offered, OfferRow
 from ris.scheduling.places import Place
 from ris.staff.permission import Permission
@@ -53,7 +54,7 @@ def find() -> ResponseReturnValue:
     return render_template(
         "schedule/find.html", exams=exams, beside=beside, site_id=site_id, own_sites=sites, rooms=rooms, procedures=procedures,
         procedure_id=procedure_id, asked=asked, offered=offered, days=_by_day(offered) if offered else [], zone=zone, refused=refused,
-        modalities=list(Modality), now=program().clock(), written=written, clock=clock(zone),
+        move_url=_move_url(exams), modalities=list(Modality), now=program().clock(), written=written, clock=clock(zone),
     ), 422 if refused else 200  # fmt: skip
 
 
@@ -171,10 +172,17 @@ def _search(exams: list[ExamRow], site_id: int, procedure_id: int | None, asked:
     a_day = None if asked.first == asked.last else 6
     with reading() as session:
         if exams:
-            return offering.for_exams(session, [exam.procedure_id for exam in exams], asked, now, a_day=a_day)
+            own = Own(tuple(step for exam in exams for step in step_ids(session, exam.procedure_id)))
+            return offering.for_exams(session, [exam.procedure_id for exam in exams], asked, now, own=own, a_day=a_day)
         if procedure_id is None:
             return None
         return offering.for_procedure(session, site_id, procedure_id, asked, now, a_day=a_day)
+
+
+def _move_url(exams: list[ExamRow]) -> str:
+    """Where an offer is sent for an exam that has its appointment: it is moved there."""
+    is_move = len(exams) == 1 and exams[0].status is ProcedureStatus.scheduled
+    return url_for("schedule.move_all", procedure_id=exams[0].procedure_id) if is_move else ""
 
 
 def _note(exams: list[ExamRow], site_id: int) -> None:
