@@ -112,6 +112,8 @@ class Procedure(Versioned, Base):
     contrast: Mapped[bool] = mapped_column(default=False)
     needs_protocol: Mapped[bool] = mapped_column(default=False)
     """Whether a radiologist says before the exam how it is done."""
+    needs_consent: Mapped[bool] = mapped_column(default=False)
+    """Whether it begins only once the patient's consent is on record."""
     preparation: Mapped[str] = mapped_column(default="")
     template: Mapped[str] = mapped_column(default="")
     """Report text with fields in square brackets."""

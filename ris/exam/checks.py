@@ -14,6 +14,7 @@ from ris.base.ids import new_id
 from ris.base.uow import UnitOfWork, service
 from ris.catalog.model import Modality, Procedure, Site
 from ris.exam import service as exams
+from ris.exam.consent import ConsentRow, in_force
 from ris.exam.model import CheckOutcome, PerformedProcedureStep, SafetyCheck
 from ris.exam.queries import current_step_id
 from ris.order import service as orders
@@ -66,6 +67,8 @@ class Facts:
     allergies: tuple[AllergyRow, ...]
     observations: tuple[ObservationRow, ...]
     screening: tuple[ScreenRow, ...]
+    needs_consent: bool
+    consent: ConsentRow | None
 
     @property
     def age(self) -> int | None:
@@ -131,11 +134,21 @@ def _missing(point: Point) -> str:
 
 def _of_the_room(session: Session, procedure_id: int, now: datetime) -> list[Point]:
     facts = _facts(session, procedure_id, now)
-    return [point for find in (_identity, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
+    return [point for find in (_identity, _consent, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
 
 
 def _identity(_facts: Facts) -> Iterator[Point]:
     yield Point("identity", "Right patient: name and birth date said by the patient, or the wristband read", Verdict.ask)
+
+
+def _consent(facts: Facts) -> Iterator[Point]:
+    said = facts.consent
+    if said is not None:
+        yield Point(
+            "consent", f"Consent ({said.form}) by {said.given_by}, {facts.day_of(said.given_at)}, taken by {said.taken_by}", Verdict.known
+        )
+    elif facts.needs_consent:
+        yield Point("consent", "No consent is on record", Verdict.stop)
 
 
 def _pregnancy(facts: Facts) -> Iterator[Point]:
@@ -196,8 +209,8 @@ def _magnet(facts: Facts) -> Iterator[Point]:
 
 
 def _facts(session: Session, procedure_id: int, now: datetime) -> Facts:
-    zone, modality, contrast, patient, ambulatory = session.execute(
-        sa.select(Site.zone, Procedure.modality, Procedure.contrast, Patient, Visit.ambulatory_status)
+    zone, modality, contrast, needs_consent, patient, ambulatory = session.execute(
+        sa.select(Site.zone, Procedure.modality, Procedure.contrast, Procedure.needs_consent, Patient, Visit.ambulatory_status)
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
@@ -209,5 +222,5 @@ def _facts(session: Session, procedure_id: int, now: datetime) -> Facts:
     return Facts(
         local(now, zone), modality, bool(contrast), patient.birth_date, patient.sex, tuple((ambulatory or "").split()),
         tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),
-        screened(session, patient.id),
+        screened(session, patient.id), bool(needs_consent), in_force(session, procedure_id),
     )  # fmt: skip

@@ -131,3 +131,24 @@ class Dose(Base):
     quantity: Mapped[Quantity] = mapped_column(primary_key=True)
     value: Mapped[Decimal]
     recorded_by: Mapped[str]
+
+
+class ConsentForm(enum.StrEnum):
+    written = "written"
+    spoken = "spoken"
+
+
+class Consent(Base):
+    """That somebody has agreed to an exam; one that is withdrawn stays on record."""
+
+    __tablename__ = "consent"
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), index=True)
+    form: Mapped[ConsentForm]
+    given_by: Mapped[str]
+    """The patient, or who decides for the patient."""
+    given_at: Mapped[datetime]
+    taken_by: Mapped[str]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str] = mapped_column(default="")

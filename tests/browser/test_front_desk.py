@@ -60,6 +60,8 @@ def test_a_scan_opens_the_exam_anywhere_and_stops_at_another_patient(browser: Br
         look_at(page, "scan-stop")
         page.goto(f"{address}/exams/{exam.id}/labels")
         look_at(page, "labels")
+        page.goto(f"{address}/exams/{exam.id}/consent")
+        look_at(page, "consent")
     with ris.read() as session:
         assert session.get_one(RequestedProcedure, exam.id).status == "scheduled"
 

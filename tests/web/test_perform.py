@@ -106,3 +106,31 @@ def test_another_and_a_further_procedure_are_written_down_on_the_page(ris: Ris, 
     assert "In one go with" in page
     technologist.post(f"{at}/complete", image_count="12")
     assert technologist.get("/worklists/technologist").text.count("status-finished") == 2
+
+
+def test_an_exam_that_needs_consent_does_not_begin_without_it_and_a_withdrawn_one_is_none(
+    ris: Ris, hospital: Hospital, technologist: Visitor
+) -> None:
+    exam = booked(ris, hospital, starts_at=NOW)
+    with ris.uow() as uow:
+        uow.session.execute(sa.text("UPDATE procedure SET needs_consent = true"))
+    at = f"/exams/{exam.id}"
+    stopped = technologist.post(f"{at}/perform/start", confirmed="identity")
+    assert (stopped.status_code, "No consent is on record" in stopped.text) == (409, True)
+    assert technologist.post(f"{at}/consent/give", form="sung", given_by="the patient").status_code == 422
+    assert technologist.post(f"{at}/consent/give", form="written", given_by=" ").status_code == 422
+    technologist.post(f"{at}/consent/give", form="spoken", given_by="Her mother")
+    assert technologist.post(f"{at}/consent/give", form="written", given_by="the patient").status_code == 409
+    assert technologist.post(f"{at}/consent/withdraw", reason="").status_code == 422
+    technologist.post(f"{at}/consent/withdraw", reason="She does not want it")
+    assert technologist.post(f"{at}/consent/withdraw", reason="again").status_code == 409
+    page = technologist.get(f"{at}/consent").text
+    assert "Her mother" in page
+    assert "She does not want it" in page
+    assert technologist.post(f"{at}/perform/start", confirmed="identity").status_code == 409
+    technologist.post(f"{at}/consent/give", form="written", given_by="the patient")
+    assert "Consent (written) by the patient" in technologist.get(f"{at}/perform/start").text
+    assert technologist.post(f"{at}/perform/start", confirmed="identity").status_code == 303
+    with ris.read() as session:
+        names = session.scalars(sa.text("SELECT name FROM event WHERE name LIKE 'exam.consent%' ORDER BY id")).all()
+    assert names == ["exam.consent_given", "exam.consent_withdrawn", "exam.consent_given"]

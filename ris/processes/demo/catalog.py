@@ -103,7 +103,8 @@ def _procedures(uow: UnitOfWork) -> dict[str, Procedure]:
 def _procedure(row: dict[str, str], preparations: dict[str, str], templates: dict[str, str]) -> Procedure:
     return Procedure(
         id=new_id(), code=row["code"], name=row["name"], modality=Modality(row["modality"]), region=row["region"],
-        minutes=int(row["minutes"]), contrast=row["contrast"] == "yes", needs_protocol=row["protocol"] == "yes",
+        minutes=int(row["minutes"]), contrast=row["contrast"] == "yes",
+        needs_consent=row["consent"] == "yes", needs_protocol=row["protocol"] == "yes",
         preparation=preparations[row["preparation"]],
         template=templates[row["template"]], technical_code=f"T-{row['code']}", technical_amount=_amount(row["technical_amount"]),
         professional_code=f"P-{row['code']}", professional_amount=_amount(row["professional_amount"]),

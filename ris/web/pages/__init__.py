@@ -5,6 +5,7 @@ from flask import Blueprint
 from ris.web.pages.account.views import bp as account
 from ris.web.pages.audit.views import bp as audit
 from ris.web.pages.charges.views import bp as charges
+from ris.web.pages.consent.views import bp as consent
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.interfaces.views import bp as interfaces
@@ -34,6 +35,7 @@ PAGES: tuple[Blueprint, ...] = (
     audit,
     charges,
     coverage,
+    consent,
     exam,
     exam_rules,
     health,
