@@ -61,7 +61,8 @@ def test_a_study_is_new_once_and_afterwards_changed_until_it_is_done(ris: Ris, h
     with ris.uow(hospital.actor("front_desk")) as uow:
         scheduling.move(uow, step_id=step_id, room_id=hospital.rooms["CT1"], starts_at=NOON + timedelta(hours=1))
     with ris.uow() as uow:
-        uow.emit(orders.procedure_event("exam.completed", uow.session.get_one(RequestedProcedure, placed.procedure_ids[0])))
+        done = uow.session.get_one(RequestedProcedure, placed.procedure_ids[0])
+        uow.emit(orders.procedure_event("exam.completed", done, performed_id=0))
     events = ("scheduling.booked", "scheduling.moved", "exam.completed")
     messages = [built(ris, event, destination_id=there) for event in events]
     with ris.read() as session:
