@@ -1,7 +1,9 @@
 """A small disk of the tests' own, which can be full and grow."""
 
+import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -24,15 +26,12 @@ class Volume:
         self._mount("umount", "--lazy", str(self.folder))
         self.folder.rmdir()
 
-    def fill(self, but: int) -> None:
-        """Leaves so many bytes."""
-        block = b"\0" * 65_536
-        with (self.folder / _FILLER).open("wb", buffering=0) as filler:
-            try:
-                while True:
-                    filler.write(block)
-            except OSError:
-                filler.truncate(max(filler.tell() - but, 0))
+    def fill(self, but: int = 0) -> None:
+        """Leaves so many bytes of what is free."""
+        block = b"\0" * 4_096
+        with (self.folder / _FILLER).open("ab", buffering=0) as filler, suppress(OSError):
+            while shutil.disk_usage(self.folder).free > but:
+                filler.write(block)
 
     def grow(self, megabytes: int) -> None:
         self._mount("mount", "-o", f"remount,size={megabytes}m", str(self.folder))
