@@ -19,6 +19,8 @@ from ris.order.status import ProcedureStatus
 from ris.partner.model import Destination, Subscription
 from ris.processes import database
 from ris.processes.demo import catalog, seed
+from ris.protocol.model import ExamProtocol
+from ris.protocol.status import ProtocolStatus
 from ris.report.model import Report, ReportVersion
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.settings import Data, Database, PartnerSeed, Settings
@@ -82,7 +84,7 @@ def test_the_demo_hospital_is_alive_on_every_page(demo: Ris) -> None:
     assert states[ProcedureStatus.completed] - reports > 10, "some exams wait to be read"
     assert published > 100
     assert charges == set(ChargeStatus) - {ChargeStatus.voided}, "no report of the past was retracted"
-    assert len(roles) == 9
+    assert len(roles) == 10
     assert ("report.published", 2576) in {tuple(e) for e in events}
 
 
@@ -143,3 +145,9 @@ def test_a_database_that_somebody_uses_is_not_empty(ris: Ris) -> None:
     with ris.uow() as uow:
         uow.add(Site(code="X", name="X", zone="UTC"))
     assert not seed.is_empty(ris)
+
+
+def test_what_is_planned_has_a_protocol_in_every_state_of_the_work(demo: Ris) -> None:
+    with demo.read() as session:
+        states = set(session.scalars(sa.select(ExamProtocol.status).distinct()))
+    assert {ProtocolStatus.approved, ProtocolStatus.proposed} <= states

@@ -46,6 +46,8 @@ def fill(ris: Ris, seed: int = SEED) -> str:
         rules.write(uow)
         if hospital.partner_id is not None:
             rules.examine(uow, hospital.partner_id, past.patient_ids, random.Random(seed), now)  # noqa: S311 (invents people, not secrets)
+    with ris.uow() as uow:
+        rules.protocol_planned(uow, hospital, random.Random(seed))  # noqa: S311 (invents people, not secrets)
     _export(ris, now)
     _seal(ris)
     return f"{len(hospital.rooms)} rooms, {len(hospital.procedures)} procedures, {PATIENTS} patients, {count} exams"
