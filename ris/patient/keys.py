@@ -1,12 +1,14 @@
 """The keys under which a patient is found: names folded, as they sound, and the telephone number from its end."""
 
 import functools
+import re
 import unicodedata
 
 import jellyfish
 
 _APART = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"} | dict.fromkeys("'’ʼ`´.", None))
 """Letters that Unicode does not take apart, and marks that one writes and another leaves out."""
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _SPACES = str.maketrans(dict.fromkeys("-‐‑–_,", " "))
 
 
@@ -34,7 +36,7 @@ def sound_key(family_key: str, given_key: str) -> str:
 
 def phone_key(phone: str) -> str:
     """The digits from the last to the first: a number is the same with and without what stands before it."""
-    return "".join(c for c in reversed(phone) if c.isdecimal() and c.isascii())
+    return _NO_DIGIT.sub("", phone)[::-1]
 
 
 def search_keys(family: str, given: str, phone: str) -> dict[str, str]:
