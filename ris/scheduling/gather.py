@@ -112,13 +112,20 @@ class _Gathering:
         exams = self._exams(minutes)
         rooms = self._rows(sa.select(catalog.Room).where(catalog.Room.site_id == self.site.id, catalog.Room.active,
                                                          catalog.Room.id.in_({room_id for room_id, _, _ in minutes})))  # fmt: skip
-        helpers = self._rows(sa.select(catalog.Resource).where(catalog.Resource.site_id == self.site.id, catalog.Resource.active))
+        helpers = self._helpers(exams)
         taken = self._taken([f"room:{room.id}" for room in rooms] + [f"{helper.kind}:{helper.id}" for helper in helpers])
         closures = self._closures()
         return Facts(
             minute(self.now), self.site.zone, self.site.id, self.window, exams, self._rooms(rooms, taken, closures),
             self._resources(helpers, taken, closures), patient, policy(self.session, self.site.id), self.days, self._starts(),
         )  # fmt: skip
+
+    def _helpers(self, exams: Sequence[Exam]) -> list[catalog.Resource]:
+        """Nobody and nothing for exams that need no help: most do not."""
+        wishes = self.asked.wishes
+        if not (wishes.staff_sex or wishes.with_anaesthesia or any(step.needs for exam in exams for step in exam.steps)):
+            return []
+        return self._rows(sa.select(catalog.Resource).where(catalog.Resource.site_id == self.site.id, catalog.Resource.active))
 
     def patient(self, patient_id: int, patient_class: str, is_stat: bool) -> Patient:
         weights = [o for o in patients.observations(self.session, patient_id) if o.kind is ObservationKind.weight]
@@ -205,10 +212,12 @@ class _Gathering:
             for row in sorted(rows, key=lambda row: (row.kind is ResourceKind.person, row.code))
         )  # fmt: skip
 
-    def _weekly(self, owner: Any, weekday: Any, begins: Any, ends: Any, ids: Iterable[int]) -> dict[int, list[Minutes]]:
+    def _weekly(self, owner: Any, weekday: Any, begins: Any, ends: Any, ids: Sequence[int]) -> dict[int, list[Minutes]]:
         """Weekly hours of owners as spans of the dates of the window."""
         spans: dict[int, list[Minutes]] = defaultdict(list)
-        for key, day, first, last in self.session.execute(sa.select(owner, weekday, begins, ends).where(owner.in_(list(ids)))):
+        if not ids:
+            return spans
+        for key, day, first, last in self.session.execute(sa.select(owner, weekday, begins, ends).where(owner.in_(ids))):
             for on in self.dates:
                 if on.weekday() == day:
                     spans[key].append((self._at(on, first), self._at(on, last)))
