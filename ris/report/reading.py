@@ -7,7 +7,6 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.exam.model import PerformedProcedureStep
 from ris.order.model import Order, RequestedProcedure
 from ris.report import service
 from ris.report.model import Report, ReportProcedure, ReportVersion
@@ -129,15 +128,3 @@ def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit
         .limit(limit)
     )  # fmt: skip
     return [PriorRow(*row) for row in rows]
-
-
-def technologist_note(session: Session, procedure_id: int) -> str:
-    return (
-        session.scalars(
-            sa.select(PerformedProcedureStep.note)
-            .where(PerformedProcedureStep.procedure_id == procedure_id)
-            .order_by(PerformedProcedureStep.id.desc())
-            .limit(1)
-        ).one_or_none()
-        or ""
-    )

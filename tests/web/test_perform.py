@@ -30,8 +30,8 @@ def done(ris: Ris, exam: RequestedProcedure) -> PerformedRow:
     return found
 
 
-def test_an_exam_with_a_stop_begins_with_a_reason_and_the_rest_of_the_room_is_written_down(
-    ris: Ris, hospital: Hospital, technologist: Visitor
+def test_an_exam_with_a_stop_begins_with_a_reason_and_the_radiologist_reads_what_was_done(
+    ris: Ris, hospital: Hospital, technologist: Visitor, visitor: Callable[[], Visitor]
 ) -> None:
     exam = booked(ris, hospital, "CTCHESTC", starts_at=NOW)
     with ris.uow() as uow:
@@ -64,6 +64,12 @@ def test_an_exam_with_a_stop_begins_with_a_reason_and_the_rest_of_the_room_is_wr
     shown = technologist.get(at).text
     for text in ("Iohexol 300", "82.5 ml", "L7", "taken back", "412.5", "240", "moved", "itching", "premedicated"):
         assert text in shown
+    reader = visitor()
+    reader.enter(hospital.users["radiologist"])
+    report = reader.get(f"/exams/{exam.id}/report").text
+    for text in ("Iohexol 300, 82.5 ml", "240", "moved", "premedicated"):
+        assert text in report
+    assert "Saline" not in report
     technologist.post(f"{at}/undo")
     row = done(ris, exam)
     assert (row.status, row.note) == ("IN PROGRESS", "moved")

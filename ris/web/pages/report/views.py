@@ -10,6 +10,7 @@ from ris.base.errors import Conflict, NotAllowedNow, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.documents import report_sheet
+from ris.exam.performed import performed_of
 from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.report import reading as reports
@@ -149,7 +150,7 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "")
             "exam": exam,
             "report": report,
             "priors": reports.priors(session, exam.procedure_id, sites_for(Permission.REPORT_READ)),
-            "note": reports.technologist_note(session, exam.procedure_id),
+            "performed": performed_of(session, exam.procedure_id),
             "refused": refused,
             "kept": kept,
         }
