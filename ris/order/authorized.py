@@ -83,7 +83,7 @@ def put_under(uow: UnitOfWork, procedure_id: int, authorization_id: int | None) 
 
 def _check(uow: UnitOfWork, procedure: RequestedProcedure, authorization_id: int) -> None:
     # Two exams that are put under the last unit at once: the second waits here, and finds none left.
-    row = uow.session.get(Authorization, authorization_id, with_for_update=True)
+    row = uow.session.get(Authorization, authorization_id, populate_existing=True, with_for_update=True)
     if row is None or row.patient_id != procedure.order.patient_id:
         raise NotFound("the patient has no such authorisation")
     catalogued = uow.session.get(Procedure, procedure.procedure_id) if procedure.procedure_id else None

@@ -31,7 +31,7 @@ def enter(uow: UnitOfWork, request: OrderRequest) -> Order:
 
     Raises Invalid for what an order cannot do without, NotFound for a patient who is not here or was merged away.
     """
-    patient = uow.session.get(Patient, request.patient_id, with_for_update=True)
+    patient = uow.session.get(Patient, request.patient_id, populate_existing=True, with_for_update=True)
     if patient is None or patient.merged_into_id is not None:
         raise NotFound("there is no such patient")
     if not request.reason.strip():

@@ -84,7 +84,7 @@ def raise_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) ->
     if len(text) > LONGEST:
         raise Invalid(f"an alert has at most {LONGEST} characters")
     uow.session.flush()
-    if uow.session.get(Patient, patient_id, with_for_update=True) is None:
+    if uow.session.get(Patient, patient_id, populate_existing=True, with_for_update=True) is None:
         raise NotFound("there is no such patient")
     known = uow.session.scalars(
         sa.select(PatientAlert).where(
@@ -124,7 +124,7 @@ def restore_alert(uow: UnitOfWork, patient_id: int, alert_id: int) -> None:
 
 
 def _of(uow: UnitOfWork, patient_id: int, alert_id: int) -> PatientAlert:
-    alert = uow.session.get(PatientAlert, alert_id, with_for_update=True)
+    alert = uow.session.get(PatientAlert, alert_id, populate_existing=True, with_for_update=True)
     if alert is None or alert.patient_id != patient_id:
         raise NotFound("the patient has no such alert")
     return alert

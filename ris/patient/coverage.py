@@ -167,7 +167,7 @@ _Row = TypeVar("_Row", Coverage, Authorization)
 
 
 def _own(uow: UnitOfWork, model: type[_Row], patient_id: int, key: int) -> _Row:
-    row = uow.session.get(model, key, with_for_update=True)
+    row = uow.session.get(model, key, populate_existing=True, with_for_update=True)
     if row is None or row.patient_id != patient_id:
         raise NotFound("the patient has nothing of that kind")
     return row
@@ -187,7 +187,7 @@ def _check_span(first: date | None, last: date | None) -> None:
 
 
 def _check_patient(uow: UnitOfWork, patient_id: int) -> None:
-    patient = uow.session.get(Patient, patient_id, with_for_update=True)
+    patient = uow.session.get(Patient, patient_id, populate_existing=True, with_for_update=True)
     if patient is None or patient.merged_into_id is not None:
         raise NotFound("there is no such patient")
 

@@ -63,7 +63,7 @@ def register_unknown(uow: UnitOfWork, *, sex: Sex, found: str, site_id: int | No
 @service
 def correct(uow: UnitOfWork, patient_id: int, data: PatientData, *, row_version: int) -> Patient:
     """What a person says of a known patient; numbers stay. Raises Conflict where somebody has changed it in the meantime."""
-    patient = uow.session.get(Patient, patient_id, with_for_update=True)
+    patient = uow.session.get(Patient, patient_id, populate_existing=True, with_for_update=True)
     if patient is None or patient.merged_into_id is not None:
         raise NotFound("there is no such patient")
     if patient.row_version != row_version:

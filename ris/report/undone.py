@@ -13,7 +13,7 @@ def stop_awaiting(uow: UnitOfWork, event: Event) -> None:
     procedure_id = event.about.id
     link = uow.session.get(ReportProcedure, procedure_id)
     if link is not None:
-        report = uow.session.get_one(Report, link.report_id, with_for_update=True)
+        report = uow.session.get_one(Report, link.report_id, populate_existing=True, with_for_update=True)
         _refuse_begun(uow, report)
         uow.session.delete(link)
         uow.session.flush()

@@ -253,7 +253,7 @@ def _entry(uow: UnitOfWork, entry_id: int) -> WaitlistEntry:
 
 
 def _open_proposal(uow: UnitOfWork, proposal_id: int) -> tuple[Proposal, WaitlistEntry]:
-    proposal = uow.session.get(Proposal, proposal_id, with_for_update=True)
+    proposal = uow.session.get(Proposal, proposal_id, populate_existing=True, with_for_update=True)
     if proposal is None:
         raise NotFound(f"proposal {proposal_id} does not exist")
     if proposal.state is not ProposalState.open:

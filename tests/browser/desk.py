@@ -49,7 +49,14 @@ def served(ris: Ris) -> Iterator[str]:
 
 
 def context_of(browser: Browser, scheme: str = "light", **options: object) -> BrowserContext:
-    context = browser.new_context(viewport={"width": 1600, "height": 950}, timezone_id="America/New_York", color_scheme=scheme, **options)
+    # Without motion, so that axe never sees a colour half-way to another.
+    context = browser.new_context(
+        viewport={"width": 1600, "height": 950},
+        timezone_id="America/New_York",
+        color_scheme=scheme,
+        reduced_motion="reduce",
+        **options,
+    )
     context.set_default_timeout(8000)
     return context
 

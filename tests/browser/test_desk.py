@@ -60,7 +60,8 @@ def test_a_sister_is_registered_after_a_look_at_who_is_alike_and_gets_an_order(
     expect(page.locator("#coverages tbody tr")).to_contain_text("First Mutual")
     assert axe(page) == []
     shoot(page, f"coverage_{scheme}")
-    page.get_by_role("link", name="Back to the patient").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Back to the patient").click()
     page.keyboard.press("Alt+o")
     page.get_by_label("Exam *", exact=True).fill("XRHAND")
     page.get_by_label("Side", exact=True).select_option("left")

@@ -3,25 +3,41 @@
   "use strict";
   const FASTEST_HAND_MS = 35;
   const SHORTEST = 5;
-  let read = "";
-  let lastAt = 0;
+  // Keys that came faster than a hand's, kept back until it is known whether they are a scan: else the list below would take them for commands.
+  let held = [];
+  let timer = 0;
+  const replayed = new WeakSet();
   const inField = (node) => node && (/^(INPUT|TEXTAREA|SELECT)$/.test(node.tagName) && !/^(checkbox|radio|button|submit)$/.test(node.type) || node.isContentEditable);
 
   document.addEventListener("keydown", (event) => {
-    if (inField(event.target) || event.ctrlKey || event.altKey || event.metaKey || event.key === "Shift") return;
-    const isFast = event.timeStamp - lastAt < FASTEST_HAND_MS;
-    lastAt = event.timeStamp;
-    if (event.key === "Enter" && isFast && read.length >= SHORTEST) {
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      open(read);
-      read = "";
-    } else if (event.key.length === 1) {
-      read = isFast ? read + event.key : event.key;
-      // The keys of a scan are no commands to the list below.
-      if (isFast) { event.preventDefault(); event.stopImmediatePropagation(); }
-    } else read = "";
+    if (replayed.has(event) || inField(event.target) || event.ctrlKey || event.altKey || event.metaKey || event.key === "Shift") return;
+    clearTimeout(timer);
+    if (/^[\w-]$/.test(event.key)) {
+      stop(event);
+      held.push({ key: event.key, target: event.target });
+      timer = setTimeout(letGo, FASTEST_HAND_MS);
+    } else if (event.key === "Enter" && held.length >= SHORTEST) {
+      stop(event);
+      open(held.map((one) => one.key).join(""));
+      held = [];
+    } else letGo();
   }, { capture: true });
+
+  function stop(event) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
+  // It was a hand: what it pressed happens now.
+  function letGo() {
+    const keys = held;
+    held = [];
+    for (const { key, target } of keys) {
+      const again = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+      replayed.add(again);
+      target.dispatchEvent(again);
+    }
+  }
 
   function open(code) {
     const address = new URL(document.body.dataset.scanUrl, location.href);
