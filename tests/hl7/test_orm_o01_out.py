@@ -1,10 +1,14 @@
 """What a status message looks like on the wire, in both versions."""
 
+import functools
+
 import pytest
 
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event
 from ris.bootstrap import Ris
+from ris.exam import otherwise
+from ris.exam import service as exam
 from ris.hl7.outbound import BUILDERS, DEFAULTS
 from ris.hl7.outbound.orm_o01 import SAID
 from ris.hl7.outbound.skeleton import VERSIONS
@@ -55,6 +59,32 @@ def test_a_discontinued_exam_is_told_with_its_reason(ris: Ris, hospital: Hospita
         uow.emit(orders.procedure_event("exam.discontinued", procedure, reason="felt unwell"))
     message = built(ris, "exam.discontinued")
     assert (message.value("ORC", 1), message.value("ORC", 5), message.value("ORC", 16, 2)) == ("SC", "DC", "felt unwell")
+
+
+def test_what_is_undone_or_done_otherwise_in_the_room_is_told_as_it_is_then(ris: Ris, hospital: Hospital) -> None:
+    placed = place(ris, hospital)
+    with ris.uow() as uow:
+        for event in ("exam.completion_undone", "exam.done_otherwise", "exam.start_undone", "exam.discontinuation_undone"):
+            uow.add(Subscription(destination_id=hospital.destination_id, event=event, message="orm_o01"))
+    do_exam(ris, hospital, placed)
+    procedure_id = placed.procedure_ids[0]
+    for step in (
+        exam.undo_complete,
+        functools.partial(otherwise.do_instead, done_id=hospital.procedures["CTHEAD"]),
+        functools.partial(exam.discontinue, reason="felt unwell"),
+        exam.undo_discontinue,
+        exam.undo_start,
+    ):
+        with ris.uow(hospital.actor("technologist")) as uow:
+            step(uow, procedure_id=procedure_id)
+    told = {name: built(ris, f"exam.{name}") for name in ("completion_undone", "done_otherwise", "discontinuation_undone", "start_undone")}
+    assert {name: (message.value("ORC", 1), message.value("ORC", 5), message.value("OBR", 4)) for name, message in told.items()} == {
+        "completion_undone": ("SC", "IP", "CTCHESTC"),
+        "done_otherwise": ("XX", "IP", "CTHEAD"),
+        "discontinuation_undone": ("SC", "IP", "CTCHESTC"),
+        "start_undone": ("SC", "SC", "CTCHESTC"),
+    }
+    assert [findings(message) for message in told.values()] == [[]] * 4
 
 
 def test_an_order_that_we_cancel_is_told_exam_by_exam(ris: Ris, hospital: Hospital) -> None:
