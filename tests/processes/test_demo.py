@@ -133,11 +133,18 @@ def _story(ris: Ris) -> list[tuple[object, ...]]:
         ]
 
 
-def test_the_same_seed_and_clock_tell_the_same_story(demo: Ris, sqlite_template: Path, tmp_path: Path) -> None:
-    twin = filled(tmp_path, sqlite_template)
-    assert _story(demo) == _story(twin)
-    assert len(_story(twin)) > 300
+@pytest.fixture(scope="module")
+def twin_story(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> list[tuple[object, ...]]:
+    """What another hospital of the same seed and clock tells; on either engine it is the same."""
+    twin = filled(tmp_path_factory.mktemp("twin"), sqlite_template)
+    story = _story(twin)
     twin.close()
+    return story
+
+
+def test_the_same_seed_and_clock_tell_the_same_story(demo: Ris, twin_story: list[tuple[object, ...]]) -> None:
+    assert _story(demo) == twin_story
+    assert len(twin_story) > 300
 
 
 def test_a_database_that_somebody_uses_is_not_empty(ris: Ris) -> None:
