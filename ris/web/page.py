@@ -1,4 +1,4 @@
-"""What views work with: a session to read, a unit of work to change, the audit entry of a look, one-use form keys, wall clocks."""
+"""What views work with: a session to read, a unit of work, an exam by right, the audit entry of a look, one-use keys, wall clocks."""
 
 import secrets
 from collections.abc import Iterator
@@ -19,12 +19,15 @@ from ris.base.clock import local
 from ris.base.errors import RisError, Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
+from ris.order import queries as orders
+from ris.order.queries import ExamRow
 from ris.patient import alerts
 from ris.patient.alerts import Alert
 from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import UsedKey
-from ris.web.access import Person, person
+from ris.staff.permission import Permission
+from ris.web.access import Person, may, not_here, person
 from ris.web.session import sessions
 
 
@@ -56,6 +59,17 @@ def changing() -> Iterator[UnitOfWork]:
         if (before := used_before()) is not None:
             abort(before)
         raise
+
+
+def exam_here(procedure_id: int, permission: Permission) -> ExamRow:
+    """The exam, for a person who has the right at its site; 404 for everybody else."""
+    with reading() as session:
+        exam = orders.exam(session, procedure_id)
+    if exam is None:
+        abort(404)
+    if not may(permission, exam.site_id):
+        raise not_here(permission, Ref("procedure", procedure_id))
+    return exam
 
 
 def look(

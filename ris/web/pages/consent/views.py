@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.errors import Invalid, RisError
@@ -10,12 +10,11 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.exam import consent
 from ris.exam.model import ConsentForm
-from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED, OPEN
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires
-from ris.web.page import changing, look, reading, use_key, used_before
+from ris.web.access import may, requires
+from ris.web.page import changing, exam_here, look, reading, use_key, used_before
 
 bp = Blueprint("consent", __name__, url_prefix="/exams/<int:procedure_id>/consent", template_folder="templates")
 
@@ -23,7 +22,7 @@ bp = Blueprint("consent", __name__, url_prefix="/exams/<int:procedure_id>/consen
 @bp.get("")
 @requires(Permission.PATIENT_SCREEN)
 def show(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id)
+    exam = exam_here(procedure_id, Permission.PATIENT_SCREEN)
     look("consent", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     return _page(exam)
 
@@ -47,7 +46,7 @@ def withdraw(procedure_id: int) -> ResponseReturnValue:
 
 
 def _do(procedure_id: int, work: Callable[[UnitOfWork], object], done: str) -> ResponseReturnValue:
-    exam = _exam(procedure_id)
+    exam = exam_here(procedure_id, Permission.PATIENT_SCREEN)
     target = url_for("consent.show", procedure_id=procedure_id)
     if (before := used_before()) is not None:
         return before
@@ -76,13 +75,3 @@ def _form() -> ConsentForm:
         return ConsentForm(request.form.get("form", ""))
     except ValueError as error:
         raise Invalid("a consent is written or spoken") from error
-
-
-def _exam(procedure_id: int) -> ExamRow:
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(Permission.PATIENT_SCREEN, exam.site_id):
-        raise not_here(Permission.PATIENT_SCREEN, Ref("procedure", procedure_id))
-    return exam

@@ -1,15 +1,13 @@
 """The exam page with its trail, and its cancellation."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.ref import Ref
 from ris.billing.queries import charges_of
-from ris.order import queries as orders
 from ris.order import service
 from ris.order.documents import documents
 from ris.order.next import next_steps
-from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
 from ris.patient import queries as patients
@@ -20,8 +18,8 @@ from ris.protocol.queries import needs_protocol, protocol
 from ris.report.reading import statuses
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires
-from ris.web.page import changing, look, reading
+from ris.web.access import may, requires
+from ris.web.page import changing, exam_here, look, reading
 
 bp = Blueprint("exam", __name__, url_prefix="/exams/<int:procedure_id>", template_folder="templates")
 
@@ -35,7 +33,7 @@ NEXT = {
 @bp.get("")
 @requires(Permission.EXAM_READ)
 def show(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id, Permission.EXAM_READ)
+    exam = exam_here(procedure_id, Permission.EXAM_READ)
     look("exam", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     with reading() as session:
         allergies, observations = patients.allergies(session, exam.patient_id), patients.observations(session, exam.patient_id)
@@ -66,18 +64,8 @@ def show(procedure_id: int) -> ResponseReturnValue:
 @bp.post("/cancel")
 @requires(Permission.ORDER_CANCEL)
 def cancel(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id, Permission.ORDER_CANCEL)
+    exam = exam_here(procedure_id, Permission.ORDER_CANCEL)
     with changing() as uow:
         service.cancel_procedure(uow, procedure_id, request.form.get("reason", ""))
     flash(f"Exam {exam.accession_number} is cancelled; the placer is told.")
     return redirect(url_for("exam.show", procedure_id=procedure_id), 303)
-
-
-def _exam(procedure_id: int, permission: Permission) -> ExamRow:
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(permission, exam.site_id):
-        raise not_here(permission, Ref("procedure", procedure_id))
-    return exam

@@ -1,17 +1,16 @@
 """Labels and wristbands: what can be printed, as PDF files and as text for label printers."""
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ris.base.errors import Invalid
 from ris.base.ref import Ref
 from ris.documents import labels
 from ris.documents.labels import LabelKind, LabelSheet
-from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires
-from ris.web.page import look, program, reading
+from ris.web.access import requires
+from ris.web.page import exam_here, look, program
 
 bp = Blueprint("labels", __name__, url_prefix="/exams/<int:procedure_id>/labels", template_folder="templates")
 
@@ -19,7 +18,7 @@ bp = Blueprint("labels", __name__, url_prefix="/exams/<int:procedure_id>/labels"
 @bp.get("")
 @requires(Permission.EXAM_READ)
 def show(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id)
+    exam = exam_here(procedure_id, Permission.EXAM_READ)
     _look(exam, "labels")
     return render_template("labels/show.html", exam=exam, kinds=list(LabelKind))
 
@@ -27,7 +26,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
 @bp.get("/pdf")
 @requires(Permission.EXAM_READ)
 def pdf(procedure_id: int) -> ResponseReturnValue:
-    exam, kind = _exam(procedure_id), _kind()
+    exam, kind = exam_here(procedure_id, Permission.EXAM_READ), _kind()
     drawn = labels.draw(_sheet(exam), kind, program().clock())
     _look(exam, f"{kind} printed")
     return _file(drawn, "application/pdf", f"{kind}.pdf")
@@ -36,7 +35,7 @@ def pdf(procedure_id: int) -> ResponseReturnValue:
 @bp.get("/zpl")
 @requires(Permission.EXAM_READ)
 def zpl(procedure_id: int) -> ResponseReturnValue:
-    exam, kind = _exam(procedure_id), _kind()
+    exam, kind = exam_here(procedure_id, Permission.EXAM_READ), _kind()
     text = labels.zpl(_sheet(exam), kind)
     _look(exam, f"{kind} printed")
     return _file(text.encode(), "text/plain; charset=utf-8", f"{kind}.zpl")
@@ -63,13 +62,3 @@ def _kind() -> LabelKind:
 
 def _look(exam: ExamRow, what: str) -> None:
     look(what, Ref("procedure", exam.procedure_id), patient_id=exam.patient_id, procedure_id=exam.procedure_id, site_id=exam.site_id)
-
-
-def _exam(procedure_id: int) -> ExamRow:
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(Permission.EXAM_READ, exam.site_id):
-        raise not_here(Permission.EXAM_READ, Ref("procedure", procedure_id))
-    return exam

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,6 @@ from ris.exam import checks, otherwise, record, service
 from ris.exam.model import UNITS, Quantity
 from ris.exam.performed import in_one_go, materials, performed_of, waiting_beside
 from ris.exam.queries import room_of_appointment
-from ris.order import queries as orders
 from ris.order.desk import offered
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
@@ -25,8 +24,8 @@ from ris.patient import queries as patients
 from ris.patient.queries import AMBULATORY
 from ris.scheduling.appointment import rooms_for
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires
-from ris.web.page import changing, look, program, reading, use_key, used_before
+from ris.web.access import requires
+from ris.web.page import changing, exam_here, look, program, reading, use_key, used_before
 
 bp = Blueprint("perform", __name__, url_prefix="/exams/<int:procedure_id>/perform", template_folder="templates")
 
@@ -55,7 +54,7 @@ def start(procedure_id: int) -> ResponseReturnValue:
     reasons = {name.removeprefix("reason-"): text for name, text in form.items() if name.startswith("reason-")}
     confirmed = form.getlist("confirmed")
     with reading() as session:
-        beside = {row.procedure_id for row in waiting_beside(session, _exam(procedure_id).procedure_id)}
+        beside = {row.procedure_id for row in waiting_beside(session, exam_here(procedure_id, Permission.EXAM_PERFORM).procedure_id)}
     together = [other for other in form.getlist("together", type=int) if other in beside]
 
     def work(uow: UnitOfWork) -> None:
@@ -186,7 +185,7 @@ def undo(procedure_id: int) -> ResponseReturnValue:
 
 def _do(procedure_id: int, work: Work, done: str, *, leads_to: str = "") -> ResponseReturnValue:
     """Does it and goes on, or shows the page again with the reason why not."""
-    _exam(procedure_id)
+    exam_here(procedure_id, Permission.EXAM_PERFORM)
     target = leads_to or url_for("perform.show", procedure_id=procedure_id, **_filters())
     if (before := used_before()) is not None:
         return before
@@ -196,7 +195,7 @@ def _do(procedure_id: int, work: Work, done: str, *, leads_to: str = "") -> Resp
             use_key(uow, target)
     except RisError as error:
         reasons = error.missing if isinstance(error, NotAllowedNow) and error.missing else (error.message,)
-        exam = _exam(procedure_id)
+        exam = exam_here(procedure_id, Permission.EXAM_PERFORM)
         shows_list = exam.status in NOT_STARTED or request.endpoint == "perform.start"
         return (_check_list if shows_list else _room)(exam, reasons), error.http_status
     flash(done)
@@ -260,18 +259,8 @@ def _list_address() -> str:
 
 
 def _looked_at(procedure_id: int) -> ExamRow:
-    exam = _exam(procedure_id)
+    exam = exam_here(procedure_id, Permission.EXAM_PERFORM)
     look("exam in the room", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
-    return exam
-
-
-def _exam(procedure_id: int) -> ExamRow:
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(Permission.EXAM_PERFORM, exam.site_id):
-        raise not_here(Permission.EXAM_PERFORM, Ref("procedure", procedure_id))
     return exam
 
 

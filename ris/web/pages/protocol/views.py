@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.errors import Invalid, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED
 from ris.patient import queries as patients
@@ -17,8 +16,8 @@ from ris.protocol import queries, service
 from ris.protocol.service import Plan
 from ris.protocol.status import PROTOCOL, Urgency
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, person, requires
-from ris.web.page import changing, look, reading, use_key, used_before
+from ris.web.access import may, person, requires
+from ris.web.page import changing, exam_here, look, reading, use_key, used_before
 
 bp = Blueprint("protocol", __name__, url_prefix="/exams/<int:procedure_id>/protocol", template_folder="templates")
 
@@ -33,7 +32,7 @@ URGENCIES = {
 @bp.get("")
 @requires(Permission.EXAM_READ)
 def show(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id, Permission.EXAM_READ)
+    exam = exam_here(procedure_id, Permission.EXAM_READ)
     look("protocol", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     return _page(exam)
 
@@ -85,7 +84,7 @@ def reopen(procedure_id: int) -> ResponseReturnValue:
 
 
 def _do(procedure_id: int, permission: Permission, done: str, work: Callable[[UnitOfWork], object]) -> ResponseReturnValue:
-    exam = _exam(procedure_id, permission)
+    exam = exam_here(procedure_id, permission)
     if (before := used_before()) is not None:
         return before
     target = url_for("protocol.show", procedure_id=procedure_id)
@@ -131,13 +130,3 @@ def _version() -> int | None:
 
 def _said() -> str:
     return request.form.get("said", "")
-
-
-def _exam(procedure_id: int, permission: Permission) -> ExamRow:
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(permission, exam.site_id):
-        raise not_here(permission, Ref("procedure", procedure_id))
-    return exam

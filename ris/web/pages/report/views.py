@@ -11,15 +11,14 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.documents import report_sheet
 from ris.exam.performed import performed_of
-from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.report import reading as reports
 from ris.report import service
 from ris.report.reading import ReportRow
 from ris.report.status import REPORT, UNSIGNED
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires, sites_for
-from ris.web.page import changing, check_password, current_user, look, reading
+from ris.web.access import may, requires, sites_for
+from ris.web.page import changing, check_password, current_user, exam_here, look, reading
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
 
@@ -28,7 +27,7 @@ bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report"
 @requires(Permission.REPORT_READ)
 def show(procedure_id: int) -> ResponseReturnValue:
     """The editor for who has claimed it, the signed text for everybody else."""
-    exam = _exam(procedure_id, Permission.REPORT_READ)
+    exam = exam_here(procedure_id, Permission.REPORT_READ)
     look("report", Ref("procedure", procedure_id), patient_id=exam.patient_id, procedure_id=procedure_id, site_id=exam.site_id)
     return _page(exam)
 
@@ -37,7 +36,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.REPORT_READ)
 def paper(procedure_id: int) -> ResponseReturnValue:
     """A signed version as a PDF file: the one whose number is asked for, else the newest."""
-    exam = _exam(procedure_id, Permission.REPORT_READ)
+    exam = exam_here(procedure_id, Permission.REPORT_READ)
     with reading() as session:
         report = reports.report_of(session, procedure_id)
         versions = report.versions if report else ()
@@ -58,7 +57,7 @@ def paper(procedure_id: int) -> ResponseReturnValue:
 @bp.post("/claim")
 @requires(Permission.REPORT_SIGN)
 def claim(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
     try:
         with changing() as uow:
             service.claim(uow, service.open_for(uow, procedure_id).id)
@@ -71,7 +70,7 @@ def claim(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.REPORT_SIGN)
 def save(procedure_id: int) -> ResponseReturnValue:
     """The draft saves itself: answered in JSON, the refusal too."""
-    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
     try:
         with changing() as uow:
             saved = service.save_draft(uow, report_id=_report_id(uow, procedure_id), text=_text(), row_version=_row_version())
@@ -84,7 +83,7 @@ def save(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.REPORT_SIGN)
 def release(procedure_id: int) -> ResponseReturnValue:
     """Saves what is there and stops reading."""
-    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
     try:
         with changing() as uow:
             report_id = _report_id(uow, procedure_id)
@@ -99,7 +98,7 @@ def release(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.REPORT_SIGN)
 def sign(procedure_id: int) -> ResponseReturnValue:
     """Preliminary, or final with the password given again; what was written is never lost by a refusal."""
-    exam = _exam(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
     try:
         final = request.form.get("as") == "final"
         checked = final and _password_again()
@@ -117,7 +116,7 @@ def sign(procedure_id: int) -> ResponseReturnValue:
 @bp.post("/addendum")
 @requires(Permission.REPORT_ADDEND)
 def addend(procedure_id: int) -> ResponseReturnValue:
-    exam = _exam(procedure_id, Permission.REPORT_ADDEND)
+    exam = exam_here(procedure_id, Permission.REPORT_ADDEND)
     try:
         checked = _password_again()
         with changing() as uow:
@@ -131,7 +130,7 @@ def addend(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.REPORT_RETRACT)
 def retract(procedure_id: int) -> ResponseReturnValue:
     """With a reason, and the password given again for a confirmation."""
-    exam = _exam(procedure_id, Permission.REPORT_RETRACT)
+    exam = exam_here(procedure_id, Permission.REPORT_RETRACT)
     reason = request.form.get("reason", "")
     try:
         checked = _password_again()
@@ -175,17 +174,6 @@ def _permits(step: str, report: ReportRow | None) -> bool:
 
 def _is_mine(report: ReportRow) -> bool:
     return report.claimed_by_id == current_user().id
-
-
-def _exam(procedure_id: int, permission: Permission) -> ExamRow:
-    """The exam, when the person has the right at its site."""
-    with reading() as session:
-        exam = orders.exam(session, procedure_id)
-    if exam is None:
-        abort(404)
-    if not may(permission, exam.site_id):
-        raise not_here(permission, Ref("procedure", procedure_id))
-    return exam
 
 
 def _report_id(uow: UnitOfWork, procedure_id: int) -> int:

@@ -1,21 +1,20 @@
 """What speaks against one exam, answered by those who have the right before the desk books it."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.exam.queries import current_step_id
-from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED, ProcedureStatus
 from ris.scheduling import offering
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules import check, queries
 from ris.staff.permission import Permission
-from ris.web.access import may, not_here, requires
-from ris.web.page import changing, look, program, reading, use_key, used_before
+from ris.web.access import may, requires
+from ris.web.page import changing, exam_here, look, program, reading, use_key, used_before
 
 bp = Blueprint("exam_rules", __name__, url_prefix="/exams/<int:procedure_id>/rules", template_folder="templates")
 
@@ -26,7 +25,7 @@ SEARCH_DAYS = 28
 @bp.get("")
 @requires(Permission.RULE_OVERRIDE)
 def show(procedure_id: int) -> ResponseReturnValue:
-    row = _exam(procedure_id)
+    row = exam_here(procedure_id, Permission.RULE_OVERRIDE)
     look("rules of exam", Ref("procedure", procedure_id), patient_id=row.patient_id, procedure_id=procedure_id, site_id=row.site_id)
     return _page(row)
 
@@ -34,7 +33,7 @@ def show(procedure_id: int) -> ResponseReturnValue:
 @bp.post("")
 @requires(Permission.RULE_OVERRIDE)
 def answer(procedure_id: int) -> ResponseReturnValue:
-    row = _exam(procedure_id)
+    row = exam_here(procedure_id, Permission.RULE_OVERRIDE)
     if (before := used_before()) is not None:
         return before
     target = url_for("exam_rules.show", procedure_id=procedure_id)
@@ -69,13 +68,3 @@ def _spot(session: Session, row: ExamRow) -> offering.Slot | ScheduledProcedureS
         return session.get_one(ScheduledProcedureStep, step_id)
     slots = offering.free_slots(session, procedure_id=row.procedure_id, after=program().clock(), days=SEARCH_DAYS, limit=1)
     return next(iter(slots), None)
-
-
-def _exam(procedure_id: int) -> ExamRow:
-    with reading() as session:
-        row = orders.exam(session, procedure_id)
-    if row is None:
-        abort(404)
-    if not may(Permission.RULE_OVERRIDE, row.site_id):
-        raise not_here(Permission.RULE_OVERRIDE, Ref("procedure", procedure_id))
-    return row
