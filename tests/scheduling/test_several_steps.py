@@ -16,6 +16,7 @@ from ris.scheduling.facts import Asked
 from ris.scheduling.model import BookingPolicy, Occupancy, ScheduledProcedureStep
 from ris.scheduling.places import Place
 from ris.scheduling.queries import day_span
+from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.nuclear import CODE, add_bone_scan
 from tests.factories.orders import make_order, make_patient, new_exam
@@ -23,6 +24,11 @@ from tests.factories.orders import make_order, make_patient, new_exam
 MORNING = datetime(2026, 11, 30, 14, tzinfo=UTC)
 """09:00 by the clock of MAIN."""
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(MORNING - HOUR)
 
 
 @pytest.fixture
@@ -111,8 +117,11 @@ def test_cancelling_one_step_cancels_all(ris: Ris, hospital: Hospital, scan: Req
     assert (taken(ris), status_of(ris, scan.id)) == (0, "ordered")
 
 
-def test_who_misses_the_injection_misses_the_images_and_has_both_back(ris: Ris, hospital: Hospital, scan: RequestedProcedure) -> None:
-    injection, _ = book(ris, hospital, scan, at=ris.clock() - timedelta(minutes=ris.clock().minute % 5, seconds=ris.clock().second))
+def test_who_misses_the_injection_misses_the_images_and_has_both_back(
+    ris: Ris, hospital: Hospital, scan: RequestedProcedure, clock: Clock
+) -> None:
+    injection, _ = book(ris, hospital, scan)
+    clock.now = MORNING
     with ris.uow(hospital.actor("front_desk")) as uow:
         service.no_show(uow, step_id=injection.id)
     assert [step.status for step in steps_of(ris, scan.id)] == ["missed", "missed"]
