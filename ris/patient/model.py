@@ -60,6 +60,10 @@ class Patient(Versioned, Base):
     country: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
     """PID-13, first repetition."""
+    email: Mapped[str] = mapped_column(default="")
+    """PID-13.4; see `ris.patient.email`."""
+    language: Mapped[str] = mapped_column(default="")
+    """PID-15: an ISO 639-1 code, in small letters, of the language that the patient is written to in; empty: not known."""
     deceased: Mapped[bool] = mapped_column(default=False)
     """PID-30."""
     temporary: Mapped[bool] = mapped_column(default=False)

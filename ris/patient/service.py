@@ -60,6 +60,8 @@ class PatientData:
     postal_code: str | None = None
     country: str | None = None
     phone: str | None = None
+    email: str | None = None
+    language: str | None = None
     deceased: bool | None = None
 
 

@@ -36,13 +36,16 @@ def test_a_patient_is_registered_once_also_by_a_second_click(ris: Ris, clerk: Vi
 
 def test_each_fault_stands_beside_its_field_and_nothing_is_lost(ris: Ris, clerk: Visitor) -> None:
     answer = clerk.post(
-        "/patients/new", family="", given="Anna <b>", birth_date="2999-01-01", sex="F", phone="call mum", other_number="77", city="x" * 101
-    )
+        "/patients/new", family="", given="Anna <b>", birth_date="2999-01-01", sex="F", phone="call mum", other_number="77", city="x" * 101,
+        email="anna@example.org\r\nBcc: all@example.org", language="e1",
+    )  # fmt: skip
     assert answer.status_code == 422
     for name, error in {
         "family": "The family name is needed.",
         "birth_date": "The birth date is after 2026-12-01.",
         "phone": "The telephone number has no digits.",
+        "email": "The e-mail address is written like anna@example.org.",
+        "language": "The language is a code of two letters, such as en or es.",
         "city": "The city has at most 100 characters.",
         "other_authority": "A number and who gave it belong together.",
     }.items():

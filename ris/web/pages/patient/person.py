@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from ris.patient.email import is_address, is_language
 from ris.patient.keys import phone_key
 from ris.patient.model import Patient, Sex
 from ris.patient.service import IdentifierData, PatientData
@@ -11,6 +12,7 @@ FIRST_DAY = date(1850, 1, 1)
 TEXTS = {
     "family": "The family name", "given": "The given name", "middle": "The middle name", "street": "The street", "city": "The city",
     "region": "The state or region", "postal_code": "The postal code", "country": "The country", "phone": "The telephone number",
+    "email": "The e-mail address", "language": "The language",
 }  # fmt: skip
 SEXES = ((Sex.female.value, "female"), (Sex.male.value, "male"), (Sex.other.value, "other"), (Sex.unknown.value, "unknown"))
 _LONGEST = 100
@@ -21,12 +23,16 @@ def person(form: Form, today: date) -> PatientData:
     said = {name: form.text(name, label, required=name == "family", longest=_LONGEST) for name, label in TEXTS.items()}
     if said["phone"] and len(phone_key(said["phone"])) < 3:
         form.errors["phone"] = "The telephone number has no digits."
+    if said["email"] and not is_address(said["email"]):
+        form.errors["email"] = "The e-mail address is written like anna@example.org."
+    if said["language"] and not is_language(said["language"].lower()):
+        form.errors["language"] = "The language is a code of two letters, such as en or es."
     sex = form.choice("sex", "The sex", Sex, default=Sex.unknown)
     born = form.day("birth_date", "The birth date", first=FIRST_DAY, last=today)
     return PatientData(
         _identifiers(form), family=said["family"], given=said["given"], middle=said["middle"], birth_date=born, sex=sex,
         street=said["street"], city=said["city"], region=said["region"], postal_code=said["postal_code"], country=said["country"],
-        phone=said["phone"],
+        phone=said["phone"], email=said["email"], language=said["language"].lower(),
     )  # fmt: skip
 
 
