@@ -1,8 +1,13 @@
-"""After an abnormal exit: messages one at a time, each counted before it is begun, until the program is past what stopped it."""
+"""After an abnormal exit: messages one at a time, each counted before it is begun, until the program is past what stopped it.
+
+A process also ends by a kill, a full memory or a power cut while an innocent message is in work, and more than once. So what was
+in work at two ends is under suspicion, no more: it is taken in a process of its own, and set aside only when that dies of it.
+"""
 
 import logging
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -12,7 +17,7 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor, UnitOfWork
 from ris.hl7.incoming import Incoming
-from ris.hl7.intake import Intake
+from ris.hl7.intake import AWAY, Intake
 from ris.hl7.refusal import Fault
 from ris.journal import service as journal
 from ris.journal.model import MessageState, ProcessRun, Strike
@@ -22,13 +27,20 @@ from ris.task import service as task
 log = logging.getLogger(__name__)
 
 STRIKES = 3
-"""A message that was being worked on at so many abnormal exits is set aside."""
+"""A message is set aside with so many: one for each abnormal exit while it alone was in work, the last for that of its own process."""
 CAREFUL_MESSAGES = 200
 """After so many without a stop the listener trusts its messages again."""
 LEARN_S = 1.0
 """So long a listener may not know what another one has set aside."""
 PROCESS = "listener"
 _ACTOR = Actor("system", 0, "HL7 intake")
+
+TakeAlone = Callable[[bytes, str], bytes | None]
+"""The answer to a message (bytes, place of the sender) that is taken in a process of its own; raises Deadly, or Unavailable."""
+
+
+class Deadly(Exception):
+    """A message ended the process that took it alone."""
 
 
 class Run:
@@ -69,11 +81,15 @@ class Run:
 
 
 class CarefulIntake(Intake):
-    """Commits a strike before it begins a message, and takes it back after; the third strike sets the message aside for good."""
+    """Commits a strike before it begins a message, and takes it back after; what dies alone too is set aside for good."""
 
-    def __init__(self, program: Program, *, after_abnormal_exit: bool) -> None:
+    _alone = threading.Lock()
+    """Of all intakes of the process: while they are careful, one message is in work."""
+
+    def __init__(self, program: Program, *, after_abnormal_exit: bool, take_alone: TakeAlone) -> None:
         super().__init__(program)
         self._left = CAREFUL_MESSAGES if after_abnormal_exit else 0
+        self._take_alone = take_alone
         self._set_aside: set[str] = set()
         self._learn()
 
@@ -82,7 +98,7 @@ class CarefulIntake(Intake):
         if time.monotonic() - self._learned_at > LEARN_S:
             self._learn()
         careful, rest = frames[: self._left], frames[self._left :]
-        answers = [self._take_one(raw, place) for raw, place in careful]
+        answers = [self._take_carefully(raw, place) for raw, place in careful]
         if not self._set_aside:
             return answers + super().take(rest)
         marked = [(frame, self._is_set_aside(journal.digest(frame[0]))) for frame in rest]
@@ -111,30 +127,53 @@ class CarefulIntake(Intake):
         except sa.exc.SQLAlchemyError:
             return False
 
-    def _take_one(self, raw: bytes, place: str) -> bytes | None:
+    def _take_carefully(self, raw: bytes, place: str) -> bytes | None:
         digest = journal.digest(raw)
         if self._is_set_aside(digest):
             return self._quarantine(raw, place)
+        with self._alone:
+            return self._take_one(raw, place, digest)
+
+    def _take_one(self, raw: bytes, place: str, digest: str) -> bytes | None:
         try:
-            strikes = self._strike(digest)
+            answer = self._take_suspect(raw, place) if self._is_suspect(digest) else super().take([(raw, place)])[0]
+        except Deadly:
+            return self._convict(raw, place, digest)
         except sa.exc.SQLAlchemyError as error:
             log.error("a strike cannot be counted: %s", type(error).__name__)
             return self._unavailable(raw, place)
-        if strikes >= STRIKES:
-            self._set_aside.add(digest)
-            return self._quarantine(raw, place)
-        (answer,) = super().take([(raw, place)])
+        except Unavailable:
+            return self._unavailable(raw, place)
         self._left -= 1
         self._forgive(digest)
         return answer
 
-    def _strike(self, digest: str) -> int:
-        """How often this message has been begun, with this time."""
+    def _take_suspect(self, raw: bytes, place: str) -> bytes | None:
+        log.warning("a message that was in work at %d abnormal exits is taken in a process of its own", STRIKES - 1)
+        return self._take_alone(raw, place)
+
+    def _is_suspect(self, digest: str) -> bool:
+        """Counts a strike for what is not suspected yet: taken back after it, unless there is no after."""
         with self.program.uow(_ACTOR) as uow:
             strike = uow.session.get(Strike, digest) or uow.add(Strike(digest=digest, count=0, at=uow.now))
+            if strike.count >= STRIKES - 1:
+                return True
             uow.touch()
             strike.count, strike.at = strike.count + 1, uow.now
-            return strike.count
+            return False
+
+    def _convict(self, raw: bytes, place: str, digest: str) -> bytes | None:
+        log.error("a message ended the process that took it alone: it is set aside")
+        self._set_aside.add(digest)
+        try:
+            with self.program.uow(_ACTOR) as uow:
+                uow.touch()
+                strike = uow.session.get_one(Strike, digest)
+                strike.count, strike.at = STRIKES, uow.now
+        except sa.exc.SQLAlchemyError as error:
+            log.error("it is not remembered that a message is set aside: %s", type(error).__name__)
+            return self._unavailable(raw, place)
+        return self._quarantine(raw, place)
 
     def _forgive(self, digest: str) -> None:
         try:
@@ -164,4 +203,4 @@ class CarefulIntake(Intake):
             task.open(uow, "message_quarantined", Ref("message", first or entry.id), reason)
 
     def _unavailable(self, raw: bytes, place: str) -> bytes | None:
-        return self._build(self._read_header(raw, place), Unavailable("it could not be stored: send it again later")).payload
+        return self._build(self._read_header(raw, place), AWAY).payload

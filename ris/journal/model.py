@@ -132,7 +132,7 @@ class ReplayItem(Base):
 
 
 class Strike(Base):
-    """A message that was being worked on when the program stopped abnormally, and how often."""
+    """A message that alone was being worked on when a process of the program stopped abnormally, and how often."""
 
     __tablename__ = "strike"
 

@@ -13,6 +13,7 @@ from ris.bootstrap import Ris
 from ris.hl7 import careful
 from ris.hl7.intake import Intake
 from ris.hl7.listener import Listener
+from ris.processes.alone import Alone
 from ris.processes.inbox import Inbox
 from ris.program import Program
 from ris.settings import Settings
@@ -31,7 +32,10 @@ def run(settings: Settings) -> int:
     try:
         this = careful.Run(ris)
         with _inbox(ris):
-            asyncio.run(_serve(ris, functools.partial(careful.CarefulIntake, after_abnormal_exit=this.after_abnormal_exit)))
+            make_intake = functools.partial(
+                careful.CarefulIntake, after_abnormal_exit=this.after_abnormal_exit, take_alone=Alone(settings)
+            )  # fmt: skip
+            asyncio.run(_serve(ris, make_intake))
         this.end()
     finally:
         ris.close()

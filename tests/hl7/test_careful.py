@@ -13,6 +13,8 @@ from ris.hl7 import careful
 from ris.hl7.careful import CarefulIntake
 from ris.hl7.replay import replay
 from ris.journal.model import MessageState, Strike
+from ris.processes.alone import Alone
+from ris.settings import Database
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import AA, PLACE, counts, journal, outcome, rows, tasks
 from tests.hl7.listening import Peer
@@ -20,22 +22,6 @@ from tests.messages.samples import adt, order, pid
 from tests.running import ROOT, Running
 
 pytestmark = pytest.mark.usefixtures("hospital")
-
-DEADLY = """
-import os, sys
-from ris.hl7.inbound import READERS
-from ris.processes import listener
-from ris.settings import load
-
-def kill(uow, reading):
-    if reading.control_id == "DEADLY":
-        os._exit(9)
-    return update(uow, reading)
-
-update = READERS["ADT", "A04"]
-READERS["ADT", "A04"] = kill
-sys.exit(listener.run(load(None)))
-"""
 
 
 class DeadlyListener:
@@ -46,7 +32,7 @@ class DeadlyListener:
             "RIS_DATABASE__URL": ris.settings.database_url, "RIS_DATA__DIR": str(ris.settings.data.dir), "RIS_MLLP__PORT": "0",
         }  # fmt: skip
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DEADLY], env={**os.environ, **settings}, cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.hl7.deadly_listener"], env={**os.environ, **settings}, cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         with self.process.stdout as lines:
@@ -66,12 +52,22 @@ class Counting(CarefulIntake):
     """Tells how many messages each transaction held."""
 
     def __init__(self, program: Ris, *, after_abnormal_exit: bool) -> None:
-        super().__init__(program, after_abnormal_exit=after_abnormal_exit)
+        super().__init__(program, after_abnormal_exit=after_abnormal_exit, take_alone=Alone(program.settings))
         self.groups: list[int] = []
 
     def _in_transaction(self, incoming: object) -> None:
         self.groups.append(len(incoming))  # type: ignore[arg-type]
         super()._in_transaction(incoming)  # type: ignore[arg-type]
+
+
+def careful_intake(ris: Ris, *, after_abnormal_exit: bool = False) -> CarefulIntake:
+    return CarefulIntake(ris, after_abnormal_exit=after_abnormal_exit, take_alone=Alone(ris.settings))
+
+
+def strikes(ris: Ris, message: bytes, count: int) -> None:
+    """So often the message was in work when the program ended."""
+    with ris.uow() as uow:
+        uow.add(Strike(digest=careful.journal.digest(message), count=count, at=uow.now))
 
 
 def test_a_message_that_kills_the_program_is_set_aside_at_the_third_restart(ris: Ris) -> None:
@@ -89,10 +85,39 @@ def test_a_message_that_kills_the_program_is_set_aside_at_the_third_restart(ris:
     assert counts(ris)["imaging_order"] == counts(ris)["patient"] == 1
 
 
+def test_a_message_that_was_in_work_whenever_the_program_was_killed_is_taken_alone_and_not_set_aside(ris: Ris) -> None:
+    """Killed before it was applied, and killed after: before its strike was taken back."""
+    before, after = adt("A04", pid("M1"), control_id="X1"), order("P1^EHR", mrn="M2")
+    given = careful_intake(ris).take([(after, PLACE)])
+    for message in (before, after):
+        strikes(ris, message, careful.STRIKES - 1)
+    intake = careful_intake(ris, after_abnormal_exit=True)
+    assert outcome(*intake.take([(before, PLACE)])) == AA
+    assert intake.take([(after, PLACE)]) == given
+    assert journal(ris) == [("applied", "AA"), ("applied", "AA"), ("repeated", "AA")]
+    assert (counts(ris)["patient"], counts(ris)["imaging_order"], counts(ris)["strike"]) == (2, 1, 0)
+
+
+def test_neither_a_kill_while_a_message_is_taken_alone_nor_a_process_that_cannot_begin_sets_it_aside(ris: Ris) -> None:
+    unlucky = adt("A04", pid("M1"), control_id="X1")
+    strikes(ris, unlucky, careful.STRIKES - 1)
+
+    def killed(_raw: bytes, _place: str) -> bytes:
+        raise KeyboardInterrupt
+
+    for _ in range(careful.STRIKES):
+        with pytest.raises(KeyboardInterrupt):
+            CarefulIntake(ris, after_abnormal_exit=True, take_alone=killed).take([(unlucky, PLACE)])
+    nowhere = ris.settings.model_copy(update={"database": Database(url="nothing://here")})
+    cannot_begin = CarefulIntake(ris, after_abnormal_exit=True, take_alone=Alone(nowhere))
+    assert outcome(*cannot_begin.take([(unlucky, PLACE)]))[:2] == ("AE", "207")
+    assert outcome(*careful_intake(ris).take([(unlucky, PLACE)])) == AA
+    assert tasks(ris) == []
+
+
 def test_a_message_set_aside_is_not_begun_again_after_a_clean_stop(ris: Ris) -> None:
     deadly = adt("A04", pid("M1"), control_id="X1")
-    with ris.uow() as uow:
-        uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
+    strikes(ris, deadly, careful.STRIKES)
     intake = Counting(ris, after_abnormal_exit=False)
     others = [(order(f"P{n}^EHR", mrn="M2"), PLACE) for n in range(3)]
     answers = intake.take([others[0], (deadly, PLACE), *others[1:]])
@@ -102,7 +127,7 @@ def test_a_message_set_aside_is_not_begun_again_after_a_clean_stop(ris: Ris) -> 
 
 
 def test_a_message_that_stops_nothing_leaves_no_strike(ris: Ris) -> None:
-    intake = CarefulIntake(ris, after_abnormal_exit=True)
+    intake = careful_intake(ris, after_abnormal_exit=True)
     assert outcome(*intake.take([(order(), PLACE)])) == AA
     assert counts(ris)["strike"] == 0
 
@@ -158,9 +183,8 @@ def is_careful(running: Running) -> bool:
 def set_aside(ris: Ris) -> tuple[bytes, int]:
     """A message that was set aside twice, and its second row."""
     deadly = adt("A04", pid("M1"), control_id="X1")
-    with ris.uow() as uow:
-        uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
-    answers = CarefulIntake(ris, after_abnormal_exit=False).take([(deadly, PLACE)] * 2)
+    strikes(ris, deadly, careful.STRIKES)
+    answers = careful_intake(ris).take([(deadly, PLACE)] * 2)
     assert [outcome(answer)[:2] for answer in answers] == [("AE", "207")] * 2
     return deadly, rows(ris, "SELECT max(id) FROM message")[0][0]
 
@@ -170,7 +194,7 @@ def test_a_message_that_a_person_lets_in_is_taken_by_a_listener_that_had_set_it_
     abnormal: bool, ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]
 ) -> None:
     message, message_id = set_aside
-    intake = CarefulIntake(ris, after_abnormal_exit=abnormal)
+    intake = careful_intake(ris, after_abnormal_exit=abnormal)
     assert outcome(*intake.take([(message, PLACE)]))[:2] == ("AE", "207")
     with ris.uow(hospital.actor("integration")) as uow:
         careful.journal.let_in(uow, message_id)
@@ -189,15 +213,14 @@ def test_a_message_that_was_let_in_and_stops_the_program_again_raises_a_new_task
     message, message_id = set_aside
     with ris.uow(hospital.actor("integration")) as uow:
         careful.journal.let_in(uow, message_id)
-    with ris.uow() as uow:
-        uow.add(Strike(digest=careful.journal.digest(message), count=careful.STRIKES, at=uow.now))
-    CarefulIntake(ris, after_abnormal_exit=False).take([(message, PLACE)])
+    strikes(ris, message, careful.STRIKES)
+    careful_intake(ris).take([(message, PLACE)])
     assert tasks(ris) == [("message_quarantined", "obsolete"), ("message_quarantined", "open")]
 
 
 def test_a_replay_of_the_same_bytes_lets_their_sender_in(ris: Ris, hospital: Hospital, set_aside: tuple[bytes, int]) -> None:
     message, message_id = set_aside
-    intake = CarefulIntake(ris, after_abnormal_exit=False)
+    intake = careful_intake(ris)
     assert replay(ris, message_id, hospital.actor("integration")).state is MessageState.applied
     assert outcome(*intake.take([(message, PLACE)])) == AA
     assert counts(ris)["patient"] == 1
@@ -209,14 +232,13 @@ def test_after_a_corrected_replay_the_bytes_that_stopped_the_program_stay_set_as
     message, message_id = set_aside
     corrected = adt("A04", pid("M2"), control_id="X1")
     assert replay(ris, message_id, hospital.actor("integration"), corrected).state is MessageState.applied
-    assert outcome(*CarefulIntake(ris, after_abnormal_exit=False).take([(message, PLACE)]))[:2] == ("AE", "207")
+    assert outcome(*careful_intake(ris).take([(message, PLACE)]))[:2] == ("AE", "207")
 
 
 def test_a_listener_learns_of_what_one_beside_it_has_set_aside(ris: Ris, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(careful, "LEARN_S", 0.0)
     deadly = adt("A04", pid("M1"), control_id="X1")
-    beside = CarefulIntake(ris, after_abnormal_exit=False)
-    with ris.uow() as uow:
-        uow.add(Strike(digest=careful.journal.digest(deadly), count=careful.STRIKES, at=uow.now))
+    beside = careful_intake(ris)
+    strikes(ris, deadly, careful.STRIKES)
     assert outcome(*beside.take([(deadly, PLACE)]))[:2] == ("AE", "207")
     assert journal(ris) == [("quarantined", "AE")]

@@ -14,6 +14,7 @@ from ris.journal.model import Message, Strike
 from ris.journal.service import digest
 from ris.partner.model import Partner
 from ris.processes import database, lock
+from ris.processes.alone import Alone
 from ris.processes.commands import main
 from ris.settings import Data, Settings
 from ris.staff import service as staff
@@ -219,7 +220,7 @@ def test_a_message_that_was_set_aside_is_let_in_by_who_may(installed: Path) -> N
     raw = b"MSH|^~\\&|EHR|HOSP|RIS|RAD|20260801||ADT^A04|X1|P|2.3.1\r"
     with ris.uow() as uow:
         uow.add(Strike(digest=digest(raw), count=3, at=uow.now))
-    CarefulIntake(ris, after_abnormal_exit=False).take([(raw, "192.0.2.1:4000")])
+    CarefulIntake(ris, after_abnormal_exit=False, take_alone=Alone(ris.settings)).take([(raw, "192.0.2.1:4000")])
     with ris.read() as session:
         message_id = str(session.scalars(sa.select(Message.id)).one())
     let_in = ("message", "let-in", message_id, "--login")
