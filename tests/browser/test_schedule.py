@@ -13,6 +13,7 @@ from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from tests.browser.desk import DAY, context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
+from tests.factories.full_day import build_rooms, fill_day
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import make_order, make_patient
 from tests.waiting import until
@@ -315,3 +316,29 @@ def test_booking_sets_the_exam_to_scheduled(browser: Browser, desk: Desk) -> Non
         with desk.ris.read() as session:
             status = session.scalar(sa.text("SELECT status FROM requested_procedure WHERE id = :id"), {"id": desk.waiting["Fir"]})
         assert status == ProcedureStatus.scheduled
+
+
+def test_on_a_full_day_rooms_and_times_stay_in_view_while_others_work(browser: Browser, ris: Ris) -> None:
+    hospital = build_hospital(ris)
+    rooms = [*(hospital.rooms[code] for code in ("CT1", "MR1", "XR1")), *build_rooms(ris, hospital, 17)]
+    fill_day(ris, hospital, rooms, at(7), bookings=400, waiting=5)
+    with served(ris) as address, context_of(browser) as context:
+        page = context.new_page()
+        problems = page_problems(page)
+        log_in(page, address, "scheduler", f"/schedule?date={DAY}")
+        last = event(page, "A000400")
+        last.focus()
+        shoot(page, "schedule-full")
+        for found in (last, page.locator(".ec-col-head", has_text="MR 27"), page.locator(".ec-sidebar").get_by_text("16:00")):
+            expect(found).to_be_in_viewport()
+        scrolled = page.locator(".ec-main").evaluate("main => main.scrollTop")
+        assert scrolled > 0
+        with ris.uow(hospital.actor("front_desk")) as uow:
+            scheduling.move(uow, step_id=399, room_id=rooms[398 % len(rooms)], starts_at=at(18, 15), row_version=1)
+        expect(event(page, "A000399")).to_contain_text("18:15", timeout=3_500)
+        expect(last).to_be_focused()
+        assert page.locator(".ec-main").evaluate("main => main.scrollTop") == scrolled
+        page.get_by_label("Modality").select_option("MR")
+        expect(page.locator(".ec-col-head")).to_have_count(7)
+        assert axe(page) == []
+        assert problems == []

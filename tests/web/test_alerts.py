@@ -34,7 +34,7 @@ def test_an_alert_stands_on_every_row_and_banner_as_soon_as_it_is_said(
     assert before is not None
     assert "MRSA" in clerk.get(f"/worklists/arrivals?v={before[1]}", X_Poll="1").text, "open lists are told"
     day = clerk.get(f"/schedule/events?site={hospital.sites['MAIN']}&date=2026-11-30").get_json()
-    assert [event["extendedProps"]["alerts"] for event in day["events"] if event["id"].isdigit()] == [["Isolation"]]
+    assert [event["alerts"] for event in day["events"] if event["id"].isdigit()] == [["Isolation"]]
     assert "MRSA" in day["waiting"]
     assert trail(ris, what="patient.alert_raised")[0].detail == {"kind": "isolation"}
 

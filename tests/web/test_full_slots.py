@@ -66,7 +66,7 @@ def test_who_has_the_right_books_beside_it_with_a_reason(
     assert "1 overbooked" in lead.get("/schedule?date=2026-12-01").text
     drawn = lead.get("/schedule/events?date=2026-12-01").json
     assert drawn is not None
-    assert [event["extendedProps"]["isOverbooked"] for event in drawn["events"] if "display" not in event] == [False, True]
+    assert [event.get("overbooked", False) for event in drawn["events"] if "name" in event] == [False, True]
 
 
 def test_all_steps_of_an_exam_are_moved_from_the_page_of_one(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:

@@ -1,20 +1,23 @@
-"""A day's schedule as the calendar draws it: wall-clock strings without offset, keys as text, because 64 bits do not fit its numbers."""
+"""A day's schedule as the calendar draws it: wall-clock strings without offset, keys as text, because 64 bits do not fit its numbers.
+
+A day of a large department has hundreds of rows: what is empty or as usual is not written.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from ris.base.clock import local
+from ris.order.status import Priority
 from ris.patient.alerts import Alert
 from ris.scheduling.queries import AppointmentRow, DaySchedule, HeldRow, RoomRow, Span, day_span
-from ris.scheduling.status import StepStatus
 
 OPENS, CLOSES = 7, 19
 """The hours that are drawn when no room says otherwise."""
 
 
 def rooms(schedule: DaySchedule) -> list[dict[str, Any]]:
-    return [{"id": str(room.id), "title": room.name, "extendedProps": {"modality": room.modality}} for room in schedule.rooms]
+    return [{"id": str(room.id), "title": room.name} for room in schedule.rooms]
 
 
 def hours(schedule: DaySchedule) -> tuple[str, str]:
@@ -29,6 +32,12 @@ def hours(schedule: DaySchedule) -> tuple[str, str]:
     return f"{max(first, 0):02}:00", f"{min(max(last, first + 1), 24):02}:00"
 
 
+def scroll_to(schedule: DaySchedule, now: datetime) -> str:
+    """The time of day that stands on top: an hour ago where the day is today's, else the first that is drawn."""
+    wall = _wall(now, schedule.zone)
+    return f"{max(wall.hour - 1, 0):02}:00" if wall.date() == schedule.day else "00:00"
+
+
 def events(schedule: DaySchedule, known: Mapping[int, tuple[Alert, ...]]) -> list[dict[str, Any]]:
     """Appointments with what must be known of their patients, and in grey what cannot be booked."""
     return [_event(a, schedule.zone, known.get(a.patient_id, ())) for a in schedule.appointments] + _grey(schedule)
@@ -38,14 +47,9 @@ def holds(rows: Iterable[HeldRow], zone: str) -> list[dict[str, Any]]:
     """What somebody has a form open for: drawn where it is, and moved by nobody."""
     return [
         {
-            "id": f"hold-{row.hold_id}-{number}",
-            "resourceIds": [str(row.room_id)],
-            "start": floating(row.span.starts_at, zone),
-            "end": floating(row.span.ends_at, zone),
-            "title": f"Held by {row.user_name}",
-            "editable": False,
-            "classNames": ["hold"],
-            "extendedProps": {"isHold": True, "exam": f"until {local(row.held_until, zone):%H:%M:%S}"},
+            **_placed(f"hold-{row.hold_id}-{number}", row.room_id, row.span, zone),
+            "name": f"Held by {row.user_name}",
+            "held": f"until {local(row.held_until, zone):%H:%M:%S}",
         }
         for number, row in enumerate(rows)
     ]
@@ -60,28 +64,20 @@ def days_around(on: date) -> tuple[date, date]:
 
 
 def _event(row: AppointmentRow, zone: str, alerts: tuple[Alert, ...]) -> dict[str, Any]:
-    return {
-        "id": str(row.step_id),
-        "resourceIds": [str(row.room_id)],
-        "start": floating(row.starts_at, zone),
-        "end": floating(row.ends_at, zone),
-        "title": row.patient_name,
-        "editable": row.status is StepStatus.booked,
-        "classNames": [
-            f"appointment-{row.status}",
-            "appointment-stat" if row.priority == "S" else "",
-            "overbooked" if row.is_overbooked else "",
-        ],
-        "extendedProps": {
-            "rowVersion": row.row_version,
-            "exam": f"{row.procedure_name}: {row.step_name}" if row.step_name else row.procedure_name,
-            "isOverbooked": row.is_overbooked,
-            "accession": row.accession_number,
-            "status": row.status,
-            "isStat": row.priority == "S",
-            "alerts": [alert.label for alert in alerts],
-        },
+    drawn = {
+        **_placed(str(row.step_id), row.room_id, Span(row.starts_at, row.ends_at), zone),
+        "name": row.patient_name,
+        "exam": f"{row.procedure_name}: {row.step_name}" if row.step_name else row.procedure_name,
+        "accession": row.accession_number,
+        "status": row.status,
+        "version": row.row_version,
     }
+    marks = {"stat": row.priority is Priority.stat, "overbooked": row.is_overbooked, "alerts": [alert.label for alert in alerts]}
+    return {**drawn, **{name: mark for name, mark in marks.items() if mark}}
+
+
+def _placed(key: str, room_id: int, span: Span, zone: str) -> dict[str, Any]:
+    return {"id": key, "room": str(room_id), "start": floating(span.starts_at, zone), "end": floating(span.ends_at, zone)}
 
 
 def _grey(schedule: DaySchedule) -> list[dict[str, Any]]:
@@ -98,15 +94,7 @@ def _grey(schedule: DaySchedule) -> list[dict[str, Any]]:
 
 
 def _background(key: str, room: RoomRow, span: Span, reason: str, zone: str) -> dict[str, Any]:
-    return {
-        "id": key,
-        "resourceIds": [str(room.id)],
-        "start": floating(span.starts_at, zone),
-        "end": floating(span.ends_at, zone),
-        "title": reason,
-        "display": "background",
-        "classNames": ["closed" if reason else "off-hours"],
-    }
+    return {**_placed(key, room.id, span, zone), "closed": reason}
 
 
 def _gaps(room: RoomRow, whole: Span) -> list[Span]:

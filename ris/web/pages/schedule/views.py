@@ -1,6 +1,7 @@
 """The schedule: a day of rooms, what waits for an appointment, booking, moving and cancelling, by mouse, by keys, or by plain forms."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from ris.base.clock import local
 from ris.base.errors import Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
+from ris.catalog.model import Modality
 from ris.order.queries import ExamRow
 from ris.patient import alerts
 from ris.patient.alerts import Alert
@@ -29,7 +31,7 @@ from ris.scheduling.rules.finding import Finding
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
-from ris.web.asked import LONGEST
+from ris.web.asked import LONGEST, choice
 from ris.web.page import look, look_query, program, reading, working_site
 from ris.web.pages.schedule import drawn, find, waitlist
 from ris.web.pages.schedule.parts import (
@@ -67,7 +69,7 @@ def events() -> ResponseReturnValue:
     site_id, on = _site(), _date_asked()
     words, shown = _narrowed()
     with reading() as session:
-        schedule = queries.day(session, site_id, on or _today(session, site_id))
+        schedule = _of_modality(queries.day(session, site_id, on or _today(session, site_id)))
         waiting = queries.unscheduled(session, [site_id], words, shown)
         count = queries.unscheduled_count(session, [site_id], words)
         held = _held(session, schedule)
@@ -166,7 +168,8 @@ def _day(site_id: int, on: date | None) -> str:
     words, shown = _narrowed()
     with reading() as session:
         today = _today(session, site_id)
-        schedule = queries.day(session, site_id, on or today)
+        whole = queries.day(session, site_id, on or today)
+        schedule = _of_modality(whole)
         waiting = queries.unscheduled(session, [site_id], words, shown)
         count = queries.unscheduled_count(session, [site_id], words)
         held = _held(session, schedule)
@@ -180,12 +183,14 @@ def _day(site_id: int, on: date | None) -> str:
     return render_template(
         "schedule/day.html",
         schedule=schedule, waiting=waiting, count=count, words=words, shown=shown, proposals=proposals, protocols=planned, alerts=known,
-        own_sites=sites, today=today, before=before, after=after, zone=schedule.zone,
+        own_sites=sites, modalities=sorted({room.modality for room in whole.rooms}),
+        modality=request.args.get("modality") or None, today=today, before=before, after=after, zone=schedule.zone,
         version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {"q": words, "count": str(count)}),
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
+        room_names={room.id: room.name for room in schedule.rooms},
         calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held, known), "first": first, "last": last,
-                  "site": str(site_id), "date": schedule.day.isoformat()},
+                  "scroll_to": drawn.scroll_to(schedule, program().clock()), "site": str(site_id), "date": schedule.day.isoformat()},
     )  # fmt: skip
 
 
@@ -195,8 +200,20 @@ def _narrowed() -> tuple[str, int]:
     return request.args.get("q", "").strip()[:LONGEST], min(max(shown, queries.WAITING_SHOWN), MOST_SHOWN)
 
 
+def _of_modality(schedule: DaySchedule) -> DaySchedule:
+    """Only the rooms of the modality asked for, if there is one."""
+    modality = choice(Modality, request.args.get("modality", ""))
+    if modality is None:
+        return schedule
+    rooms = tuple(room for room in schedule.rooms if room.modality == modality)
+    ids = {room.id for room in rooms}
+    return replace(schedule, rooms=rooms, appointments=tuple(a for a in schedule.appointments if a.room_id in ids))
+
+
 def _held(session: Session, schedule: DaySchedule) -> list[HeldRow]:
-    return queries.holds(session, schedule.site_id, queries.day_span(schedule.day, schedule.zone), program().clock())
+    held = queries.holds(session, schedule.site_id, queries.day_span(schedule.day, schedule.zone), program().clock())
+    ids = {room.id for room in schedule.rooms}
+    return [row for row in held if row.room_id in ids]
 
 
 def _known(session: Session, schedule: DaySchedule, waiting: list[UnscheduledRow]) -> Mapping[int, tuple[Alert, ...]]:
