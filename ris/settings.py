@@ -67,6 +67,12 @@ class Jobs(_Section):
     backups_kept: int = Field(14, ge=1, description="How many nightly copies are kept; older ones are removed.")
 
 
+class Patients(_Section):
+    language: str = Field(
+        "en", pattern=r"^[a-z]{2,3}$", description="What is spoken here, ISO 639: whose language is another one gets an alert."
+    )
+
+
 class PartnerSeed(_Section):
     name: str = Field(description="What people call it.")
     application: str = Field(description="MSH-3.1 of what it sends.")
@@ -90,6 +96,7 @@ class Settings(_Section):
     mllp: Mllp = Mllp()
     reports: Reports = Reports()
     jobs: Jobs = Jobs()
+    patients: Patients = Patients()
     partner: tuple[PartnerSeed, ...] = Field((), description="The first partners; afterwards they are rows, edited in the browser.")
 
     @property
@@ -101,7 +108,9 @@ class Settings(_Section):
         return self.database.url or f"sqlite:///{self.data.dir.resolve() / 'ris.db'}"
 
 
-SECTIONS: dict[str, type[_Section]] = {"data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs}
+SECTIONS: dict[str, type[_Section]] = {
+    "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "patients": Patients,
+}  # fmt: skip
 
 
 SHORTEST_SECRET = 32

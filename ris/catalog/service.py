@@ -18,12 +18,17 @@ MAPPED_KINDS = {
     "authority": "CX-4 to an authority as it is called here",
     "identifier_type": "CX-5 to table 0203",
     "observation": "OBX-3.1 to weight, height, pregnancy, creatinine or egfr",
+    "language": "PID-15 to a language, as es or Spanish",
+    "vip": "PV1-16 to Y or N",
+    "danger": "OBR-12 to isolation, fall_risk or none",
 }
 """What a partner's codes may be mapped for, and to what."""
 _VALUES = {
     "priority": frozenset("SAPCTR"),
     "sex": frozenset("FMOU"),
     "observation": frozenset(("weight", "height", "pregnancy", "creatinine", "egfr")),
+    "vip": frozenset("YN"),
+    "danger": frozenset(("isolation", "fall_risk", "none")),
 }
 
 

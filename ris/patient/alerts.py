@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from ris.base.errors import Invalid, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.partner.model import Partner
 from ris.patient.model import AlertKind, Allergy, Patient, PatientAlert
 
 LABELS = {
@@ -38,26 +40,38 @@ class AlertRow:
     raised_by: str
     raised_at: datetime
     ended_at: datetime | None
+    ended_by: str
+    place: str
+    """The field of a message that says it; empty: the desk does."""
 
     @property
     def label(self) -> str:
         return LABELS[self.kind]
 
 
+@dataclass(frozen=True, slots=True)
+class AllergyAlert:
+    text: str
+    severity: str
+    reaction: str
+    source: str | None
+    """The sender; None for what was seen here."""
+
+
 def of_patients(session: Session, patient_ids: Collection[int]) -> Mapping[int, tuple[Alert, ...]]:
-    """The badges of each patient who has any, in one query; allergies of one patient are one badge."""
+    """The badges of each patient who has any, in one query; allergies of one patient are one badge, and so is each kind of alert."""
     said = sa.select(
         PatientAlert.patient_id, sa.type_coerce(PatientAlert.kind, sa.Text).label("kind"), PatientAlert.text.label("text")
     ).where(PatientAlert.patient_id.in_(patient_ids), PatientAlert.ended_at.is_(None))
     allergic = sa.select(Allergy.patient_id, sa.literal("").label("kind"), Allergy.text).where(Allergy.patient_id.in_(patient_ids))
-    found: dict[int, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[int, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     if patient_ids:
         for patient_id, kind, text in session.execute(sa.union_all(said, allergic)):
-            found[patient_id][kind][text] = None
+            found[patient_id][kind].setdefault(text.casefold(), text)
     order = ["", *AlertKind]
     return {
         patient_id: tuple(
-            Alert(LABELS[AlertKind(kind)] if kind else ALLERGY, ", ".join(sorted(texts)))
+            Alert(LABELS[AlertKind(kind)] if kind else ALLERGY, ", ".join(sorted(filter(None, texts.values()))))
             for kind, texts in sorted(kinds.items(), key=lambda pair: order.index(pair[0]))
         )
         for patient_id, kinds in found.items()
@@ -65,8 +79,9 @@ def of_patients(session: Session, patient_ids: Collection[int]) -> Mapping[int, 
 
 
 def raised(session: Session, patient_id: int, ended_after: datetime) -> list[AlertRow]:
-    """What the desk has said of one patient: what holds, and what was ended after a moment and so can be put back."""
-    columns = (PatientAlert.id, PatientAlert.kind, PatientAlert.text, PatientAlert.raised_by, PatientAlert.raised_at, PatientAlert.ended_at)
+    """What is said of one patient: what holds, and what was ended after a moment and so can be put back."""
+    a = PatientAlert
+    columns = (a.id, a.kind, a.text, a.raised_by, a.raised_at, a.ended_at, a.ended_by, a.place)
     rows = session.execute(
         sa.select(*columns)
         .where(PatientAlert.patient_id == patient_id, PatientAlert.ended_at.is_(None) | (PatientAlert.ended_at > ended_after))
@@ -75,9 +90,23 @@ def raised(session: Session, patient_id: int, ended_after: datetime) -> list[Ale
     return [AlertRow(*row) for row in rows]
 
 
+def allergies(session: Session, patient_id: int) -> list[AllergyAlert]:
+    """What the patient must not be given, with who says so."""
+    rows = session.execute(
+        sa.select(Allergy.text, Allergy.severity, Allergy.reaction, Partner.name)
+        .outerjoin(Partner, Partner.id == Allergy.partner_id)
+        .where(Allergy.patient_id == patient_id)
+        .order_by(Allergy.text, Allergy.id)
+    )
+    return [AllergyAlert(*row) for row in rows]
+
+
 @service
 def raise_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) -> PatientAlert:
-    """Shown wherever the patient is; the same again is no change. Raises Invalid for a text that is missing or too long."""
+    """The desk's word, shown wherever the patient is; the same again is no change.
+
+    Raises Invalid for a text that is missing or too long.
+    """
     text = text.strip()
     if not text and kind is not AlertKind.vip:
         raise Invalid("say what it is about", error_code="101")
@@ -88,29 +117,25 @@ def raise_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) ->
         raise NotFound("there is no such patient")
     known = uow.session.scalars(
         sa.select(PatientAlert).where(
-            PatientAlert.patient_id == patient_id, PatientAlert.kind == kind, PatientAlert.text == text, PatientAlert.ended_at.is_(None)
+            PatientAlert.patient_id == patient_id, PatientAlert.kind == kind, PatientAlert.text == text,
+            PatientAlert.ended_at.is_(None), PatientAlert.partner_id.is_(None),
         )
-    ).first()
+    ).first()  # fmt: skip
     if known is not None:
         return known
-    alert = uow.add(
-        PatientAlert(
-            id=new_id(), patient_id=patient_id, kind=kind, text=text, raised_by=uow.actor.name, raised_at=uow.now, ended_at=None,
-            ended_by="",
-        )
-    )  # fmt: skip
-    _tell(uow, "patient.alert_raised", alert)
+    alert = uow.add(PatientAlert(**new_alert(uow, patient_id, kind, text)))
+    tell(uow, "patient.alert_raised", alert)
     return alert
 
 
 @service
 def end_alert(uow: UnitOfWork, patient_id: int, alert_id: int) -> None:
-    """It holds no more; again is no change. Raises NotFound where the patient has no such alert."""
+    """It holds no more, also for its sender until that says something else; again is no change. Raises NotFound for another's."""
     alert = _of(uow, patient_id, alert_id)
     if alert.ended_at is None:
         uow.touch()
         alert.ended_at, alert.ended_by = uow.now, uow.actor.name
-        _tell(uow, "patient.alert_ended", alert)
+        tell(uow, "patient.alert_ended", alert)
 
 
 @service
@@ -120,7 +145,20 @@ def restore_alert(uow: UnitOfWork, patient_id: int, alert_id: int) -> None:
     if alert.ended_at is not None:
         uow.touch()
         alert.ended_at, alert.ended_by = None, ""
-        _tell(uow, "patient.alert_raised", alert)
+        tell(uow, "patient.alert_raised", alert)
+
+
+def new_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) -> dict[str, Any]:
+    """The columns of an alert that holds from now on, as the desk says it."""
+    return {
+        "id": new_id(), "patient_id": patient_id, "partner_id": None, "place": "", "kind": kind, "text": text,
+        "raised_by": uow.actor.name, "raised_at": uow.now, "ended_at": None, "ended_by": "",
+    }  # fmt: skip
+
+
+def tell(uow: UnitOfWork, name: str, alert: PatientAlert) -> None:
+    """By its kind, never by its text: the trail is read by people who may not see that."""
+    uow.emit(Event(name, Ref("patient", alert.patient_id), patient_id=alert.patient_id, facts={"kind": alert.kind.value}))
 
 
 def _of(uow: UnitOfWork, patient_id: int, alert_id: int) -> PatientAlert:
@@ -128,8 +166,3 @@ def _of(uow: UnitOfWork, patient_id: int, alert_id: int) -> PatientAlert:
     if alert is None or alert.patient_id != patient_id:
         raise NotFound("the patient has no such alert")
     return alert
-
-
-def _tell(uow: UnitOfWork, name: str, alert: PatientAlert) -> None:
-    """By its kind, never by its text: the trail is read by people who may not see that."""
-    uow.emit(Event(name, Ref("patient", alert.patient_id), patient_id=alert.patient_id, facts={"kind": alert.kind.value}))

@@ -70,6 +70,8 @@ class Patient(Versioned, Base):
     """Whether the name was made up here, for somebody who could not say it."""
     merged_into_id: Mapped[int | None] = mapped_column(references("patient.id"))
     """The survivor; a merged patient has nothing of its own any more."""
+    heard: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """What each sender said last of what alerts follow from: see `ris.patient.heard`."""
 
     @property
     def name(self) -> str:
@@ -197,12 +199,16 @@ class AlertKind(enum.StrEnum):
 
 
 class PatientAlert(Base):
-    """What the desk says that everybody must know of a patient; it is ended, never deleted."""
+    """What everybody must know of a patient, as the desk or a sender says it; it is ended, never deleted."""
 
     __tablename__ = "patient_alert"
 
     id: Mapped[Key]
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
+    """The sender; None: the desk."""
+    place: Mapped[str]
+    """The field that says it, such as `PID-15`."""
     kind: Mapped[AlertKind]
     text: Mapped[str]
     raised_by: Mapped[str]

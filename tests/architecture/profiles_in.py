@@ -28,7 +28,7 @@ from tests.factories.hospital import build_hospital
 from tests.messages.samples import message, msh
 
 INBOUND = Path(__file__).parents[2] / "ris/hl7/inbound"
-SEGMENTS = ("MSH", "EVN", "PID", "PV1", "MRG", "AL1", "ORC", "TQ1", "OBR", "NTE", "DG1", "OBX", "IPC", "ZDS")
+SEGMENTS = ("MSH", "EVN", "PID", "PV1", "PV2", "MRG", "AL1", "ORC", "TQ1", "OBR", "NTE", "DG1", "OBX", "IPC", "ZDS")
 PLACE = "192.0.2.1:40000"
 Asked = set[tuple[str, int]]
 
@@ -123,7 +123,8 @@ def samples(reader: str, kind: str) -> Iterator[bytes]:
     return makers.get(reader, _merges)(kind)
 
 
-PV1 = "PV1|1|I|WARD^3^12||||7^Grove^Oscar||||||||B6||||V1^^^HOSP"
+PV1 = "PV1|1|I|WARD^3^12||||7^Grove^Oscar||||||||B6|Y|||V1^^^HOSP"
+PV2 = "PV2|" + "|" * 40 + "C"
 AL1 = "AL1|1|DA|7980^Penicillin^L|SV|Rash"
 FINDINGS = ("OBX|1|SN|29463-7^Weight^LN||^70|kg|||||F|||20261124", "OBX|2|ST|8302-2^Height^LN||170|cm|||||F")
 
@@ -135,7 +136,7 @@ def _pid(place: int = 3, number: str = "M1", account: str = "ACC1") -> str:
 
 
 def _update(kind: str) -> bytes:
-    return message(msh(kind), "EVN|A03|20261124120000||||20261124120000", _pid(), PV1, AL1, *FINDINGS)
+    return message(msh(kind), "EVN|A03|20261124120000||||20261124120000", _pid(), PV1, PV2, AL1, *FINDINGS)
 
 
 def _updates(kind: str) -> Iterator[bytes]:
@@ -153,7 +154,7 @@ def _merges(kind: str) -> Iterator[bytes]:
 def _orders(kind: str) -> Iterator[bytes]:
     for control, number in itertools.product(CONTROLS if kind.startswith("ORM") else ("NW",), ("P1^EHR", "")):
         yield message(
-            msh(kind), _pid(), PV1, AL1, f"ORC|{control}|{number}||||||||||||||CA^no", "TQ1|1", f"OBR|1|{number}||CTHEAD^CT head^L",
+            msh(kind), _pid(), PV1, PV2, AL1, f"ORC|{control}|{number}||||||||||||||CA^no", "TQ1|1", f"OBR|1|{number}||CTHEAD^CT head^L",
             "NTE|1||Note", "DG1|1||J45^Asthma", *FINDINGS, "IPC|", "ZDS|1.2.3",
         )  # fmt: skip
     yield message(msh(kind), _pid(), "OBR|1|P9^EHR||CTHEAD^CT head^L", "ZDS|1.2.3")
@@ -211,7 +212,7 @@ def lines(reader: str) -> list[Line]:
 
 
 NOTES = {
-    "adt-update": "A28 and A31 are about the person: PV1 is not applied.",
+    "adt-update": "A28 and A31 are about the person: of PV1 only the VIP indicator is applied.",
     "orm-read": "What PID says of the person is taken for somebody who is not known yet, and for everybody where that is agreed "
     "(`order_owns_demographics`).",
     "oru-read": "What PID says of the person is taken for somebody who is not known yet.",

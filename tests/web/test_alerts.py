@@ -3,12 +3,16 @@
 import re
 from collections.abc import Callable
 
+import sqlalchemy as sa
+
 from ris.bootstrap import Ris
 from ris.order.model import Order, RequestedProcedure
 from ris.patient import alerts
-from ris.patient.model import AlertKind
+from ris.patient.model import AlertKind, PatientIdentifier
 from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY, booked, new_exam
+from tests.hl7.asking import accept
+from tests.messages.samples import adt, pid
 from tests.web.visitor import Visitor, trail
 
 
@@ -37,6 +41,13 @@ def test_an_alert_stands_on_every_row_and_banner_as_soon_as_it_is_said(
     assert [event["alerts"] for event in day["events"] if event["id"].isdigit()] == [["Isolation"]]
     assert "MRSA" in day["waiting"]
     assert trail(ris, what="patient.alert_raised")[0].detail == {"kind": "isolation"}
+    version = re.search(r'data-version="([0-9a-f]+)" data-count', clerk.get("/worklists/arrivals").text)
+    assert version is not None
+    with ris.read() as session:
+        number = session.scalars(sa.select(PatientIdentifier.value).filter_by(patient_id=patient_of(ris, exam))).one()
+    accept(ris, adt("A08", f"{pid(number)}||es"))
+    assert "Spanish" in clerk.get(f"/worklists/arrivals?v={version[1]}", X_Poll="1").text, "and of what a message says"
+    assert re.search(r"Spanish.*EHR.*message, PID-15", clerk.get(page).text, re.DOTALL)
 
 
 def test_an_alert_is_ended_and_put_back(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:

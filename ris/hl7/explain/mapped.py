@@ -14,6 +14,9 @@ from ris.partner.queries import PartnerRow, partners
 
 CODED = (
     ("class", "PV1", 2, 1),
+    ("language", "PID", 15, 1),
+    ("vip", "PV1", 16, 1),
+    ("danger", "OBR", 12, 1),
     ("priority", "TQ1", 9, 1),
     ("priority", "ORC", 7, 6),
     ("priority", "OBR", 27, 6),

@@ -100,6 +100,7 @@ def _show(patient: PatientRow, form: Form) -> str:
             reports=statuses(session, [exam.procedure_id for exam in exams]),
             merges=queries.merges(session, patient_id),
             alerts=alerts.raised(session, patient_id, ended_after=program().clock() - CAN_BE_PUT_BACK),
+            allergies=alerts.allergies(session, patient_id),
             alert_kinds=[(kind.value, label) for kind, label in alerts.LABELS.items()],
             form=form,
             may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
