@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "d41f8a0c26be"
-down_revision = "a93e5d17c0b4"
+down_revision = "b1d7c52e9f36"
 branch_labels = None
 depends_on = None
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ris.base.uow import UnitOfWork, service
 from ris.patient.alerts import LONGEST, new_alert, tell
+from ris.patient.languages import NAMES
 from ris.patient.model import AlertKind, Patient, PatientAlert
 
 
@@ -25,6 +26,16 @@ class Said:
     @property
     def key(self) -> str:
         return f"{self.place}|{self.kind}"
+
+
+LANGUAGE = "PID-15"
+
+
+def is_language_a_senders(patient: Patient) -> bool:
+    """Whether nobody has said the language that the patient is written to in, or a sender has: then a sender may change it."""
+    known = NAMES.get(patient.language, "")
+    said = f"{LANGUAGE}|{AlertKind.language}"
+    return not patient.language or any(known in places.get(said, ()) for places in (patient.heard or {}).values())
 
 
 @service

@@ -1,7 +1,7 @@
 """What can be done with patients and visits: take what a sender says, merge, take a merge back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from ris.base.errors import Conflict, Duplicate, Missing, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.patient.heard import is_language_a_senders
 from ris.patient.keys import folded, search_keys
 from ris.patient.model import (
     Allergy,
@@ -111,7 +112,8 @@ def upsert(
     if patient is None:
         return _register(uow, data, visit)
     if owns_demographics and not came_by_merged:
-        amend(uow, patient, data)
+        keeps_language = data.language is not None and not is_language_a_senders(patient)
+        amend(uow, patient, replace(data, language=None) if keeps_language else data)
     return patient, _visit(uow, patient, visit) if visit else None
 
 

@@ -34,7 +34,8 @@ MEANINGS = {
     "PID-8": "sex: F, M, U; anything else is O",
     "PID-11": "address: street, city, region, postal code, country",
     "PID-13": "first telephone number, from XTN-1, XTN-12 or its parts",
-    "PID-15": "an alert, where it is not the language that is spoken here (`patients.language`); a null ends it",
+    "PID-15": "language: an alert, where it is not the one that is spoken here (`patients.language`), which a null ends; and what the "
+    "patient is written to in, unless the desk has said another",
     "PID-18": "account of the visit; visit number where PV1-19 is empty",
     "merging-merge PID-18": "A18, A36: the account that survives",
     "merging-merge_accounts PID-18": "the account that survives",

@@ -9,6 +9,7 @@ from ris.bootstrap import Ris
 from ris.catalog.service import map_code
 from ris.patient import alerts
 from ris.patient.model import AlertKind, PatientAlert
+from ris.patient.service import PatientData, amend
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import accept, counts, patient_of
 from tests.messages.samples import adt, obr, orc, orm, pid, pv1
@@ -79,6 +80,22 @@ def test_the_danger_of_an_order_is_an_alert_where_its_words_or_the_partner_say_s
     dangers = {"P1": "MRSA", "P2": "VRE^VRE carrier", "P3": "7^unsteady", "P4": "noro, over", "P5": "pacemaker", "P6": ""}
     accept(ris, *(orm(pid(), orc("NW", number), obr(number, f12=danger)) for number, danger in dangers.items()))
     assert shown(ris) == ["Isolation: MRSA, VRE carrier", "Fall risk: unsteady"], "one order does not take back what another one says"
+
+
+def test_the_language_to_write_in_is_the_senders_until_somebody_says_another(ris: Ris, hospital: Hospital) -> None:
+    def written_in() -> str:
+        with ris.read() as session:
+            return patient_of(session, "M1").language
+
+    said = []
+    for language in ("es", "fr", ""):
+        accept(ris, adt("A08", person(language)))
+        said.append(written_in())
+    with ris.uow() as uow:
+        patient = patient_of(uow.session, "M1")
+        amend(uow, patient, PatientData((), language="pl"))
+    accept(ris, adt("A08", person("de")))
+    assert (said, written_in()) == (["es", "fr", "fr"], "pl")
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import NULL, Field
+from ris.hl7.inbound import fields
 from ris.hl7.inbound.reading import Reading
 from ris.partner.queries import PartnerRow
 from ris.patient import heard
-from ris.patient.heard import Said
+from ris.patient.heard import LANGUAGE, Said
 from ris.patient.languages import NAMES, code_of
 from ris.patient.model import AlertKind, Patient
 
@@ -20,6 +21,7 @@ _ISOLATING = (
     "isolat", "mrsa", "vre", "esbl", "tubercul", "tbc", "covid", "sars", "clostrid", "c. diff", "c diff", "noro", "airborne", "droplet",
     "contact prec", "infectious", "measles", "influenza",
 )  # fmt: skip
+_ALERTING = frozenset((AlertKind.isolation.value, AlertKind.fall_risk.value))
 _FALLING = ("fall risk", "falls", "risk of fall")
 
 
@@ -34,7 +36,7 @@ def _said(reading: Reading, uow: UnitOfWork) -> Iterator[Said]:
     message, partner = reading.message, reading.partner
     pid, pv1, pv2 = message.first("PID"), message.first("PV1"), message.first("PV2")
     if pid is not None and pid.value(15):
-        yield Said("PID-15", AlertKind.language, _language(pid.field(15), partner, uow.session.info["settings"].patients.language))
+        yield Said(LANGUAGE, AlertKind.language, _language(pid.field(15), partner, uow.session.info["settings"].patients.language))
     if pv1 is not None and (vip := pv1.value(16).strip()):
         yield Said("PV1-16", AlertKind.vip, _vip(partner.our("vip", vip)))
     if pv2 is not None and not (precautions := pv2.field(41)).is_empty:
@@ -47,13 +49,12 @@ def _said(reading: Reading, uow: UnitOfWork) -> Iterator[Said]:
 
 def _language(field: Field, partner: PartnerRow, spoken_here: str) -> tuple[str, ...]:
     """By its English name, where the code or the text is known; empty for the language that is spoken here."""
-    code, text = field.component(1).strip(), field.component(2).strip()
-    if code == NULL:
+    if field.is_null:
         return ()
-    known = code_of(partner.our("language", code)) or code_of(text)
+    known = fields.language(field, partner)
     if known == code_of(spoken_here):
         return ()
-    return (NAMES.get(known) or text or code,)
+    return (NAMES.get(known) or field.component(2).strip() or field.component(1).strip(),)
 
 
 def _vip(code: str) -> tuple[str, ...]:
@@ -62,8 +63,8 @@ def _vip(code: str) -> tuple[str, ...]:
     return ("" if code.upper() in VIP else code,)
 
 
-def _precautions(fields: Iterable[Field]) -> Iterator[str]:
-    for field in fields:
+def _precautions(repetitions: Iterable[Field]) -> Iterator[str]:
+    for field in repetitions:
         code = field.component(1).strip()
         if code not in (NULL, "N") and (text := field.component(2).strip() or PRECAUTIONS.get(code, code)):
             yield text
@@ -74,7 +75,7 @@ def _danger(field: Field, partner: PartnerRow) -> Iterator[Said]:
     code = field.component(1).strip()
     text = field.component(2).strip() or code
     known = partner.codes.get(("danger", code)) or _meant(text.lower())
-    if known in AlertKind:
+    if known in _ALERTING:
         yield Said("OBR-12", AlertKind(known), (text,), adds=True)
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.partner.queries import PartnerRow
+from ris.patient.languages import code_of
 from ris.patient.model import Sex
 from ris.patient.service import IdentifierData, PatientData, VisitData
 
@@ -91,6 +92,7 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
         postal_code=_said(address.component(5)),
         country=_said(address.component(6)),
         phone=_phone(pid.field(13)),
+        language=_written_in(pid.field(15), partner) if pid.value(15) else None,
         deceased={"Y": True, "N": False}.get(pid.value(30).upper()),
     )
 
@@ -130,6 +132,17 @@ def _phone(field: Field) -> str | None:
     whole = first.component(1).strip()
     parts = "-".join(part for part in (first.component(6), first.component(7)) if part)
     return whole or first.component(12).strip() or parts or None
+
+
+def language(field: Field, partner: PartnerRow) -> str:
+    """PID-15 as an ISO 639 code, by the code, else by its text; empty for what is none."""
+    return code_of(partner.our("language", field.component(1).strip())) or code_of(field.component(2))
+
+
+def _written_in(field: Field, partner: PartnerRow) -> str | None:
+    """A language that messages to patients can be in has a code of two letters."""
+    code = language(field, partner)
+    return code if len(code) == 2 else None
 
 
 def person(field: Field) -> tuple[str, str]:
