@@ -107,9 +107,13 @@ class RowSession(Session):
         self._connection = None
         super().commit()
 
-    def rollback(self) -> None:
+    def discard(self) -> None:
+        """Drops what was to be written."""
         self._fresh.clear()
         self._appended.clear()
+
+    def rollback(self) -> None:
+        self.discard()
         self._connection = None
         super().rollback()
 

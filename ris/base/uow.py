@@ -6,7 +6,8 @@ composition root hung here: reactions (which may call services and so emit more)
 
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -79,6 +80,8 @@ class UnitOfWork:
         self.now = clock()
         self.message_id: int | None = None
         """The journal's row of the message that is being applied, for the trail."""
+        self.is_quiet = False
+        """Whether nobody outside hears of what it does: neither partners nor patients."""
         self.changes = 0
         """Rises with every change: a refusal after it may no longer be answered alone."""
         self._hooks = tuple(hooks)
@@ -200,6 +203,28 @@ class UnitOfWork:
         actions, self._after_commit = self._after_commit, []
         for action in actions:
             action()
+
+    def forget(self) -> None:
+        """Writes what is pending and lets go of every row, so that a unit of work of many thousand rows holds few in memory."""
+        self.flush()
+        self.session.expunge_all()
+        self._found.clear()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails inside leaves nothing behind, no rows and no events, and the unit of work goes on."""
+        self.flush()
+        inner = self.session.begin_nested()
+        try:
+            yield
+            self.flush()
+        except BaseException:
+            self._events.clear()
+            self._found.clear()
+            self.session.discard()
+            inner.rollback()
+            raise
+        inner.commit()
 
     def _write(self, how: Callable[[], object]) -> None:
         self.drain()

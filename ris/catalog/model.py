@@ -6,6 +6,7 @@ from datetime import datetime, time
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ris.base.ids import new_id
 from ris.base.orm import Base, Key, Versioned, references
 
 
@@ -107,6 +108,8 @@ class Procedure(Versioned, Base):
     name: Mapped[str]
     modality: Mapped[Modality]
     region: Mapped[str] = mapped_column(default="")
+    sided: Mapped[bool] = mapped_column(default=False)
+    """Whether an order says left, right or both."""
     minutes: Mapped[int] = mapped_column(sa.Integer)
     """Duration in a room that names none of its own."""
     contrast: Mapped[bool] = mapped_column(default=False)
@@ -115,6 +118,7 @@ class Procedure(Versioned, Base):
     needs_consent: Mapped[bool] = mapped_column(default=False)
     """Whether it begins only once the patient's consent is on record."""
     preparation: Mapped[str] = mapped_column(default="")
+    """In the language of the house; others are in `preparation_text`."""
     template: Mapped[str] = mapped_column(default="")
     """Report text with fields in square brackets."""
     technical_code: Mapped[str] = mapped_column(default="")
@@ -125,7 +129,21 @@ class Procedure(Versioned, Base):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class StepPlan(Base):
+class PreparationText(Versioned, Base):
+    """How a patient prepares for a procedure, in a language other than that of the house."""
+
+    __tablename__ = "preparation_text"
+    __table_args__ = (sa.UniqueConstraint("procedure_id", "language"),)
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(references("procedure.id"))
+    language: Mapped[str]
+    """ISO 639-1."""
+    text: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class StepPlan(Versioned, Base):
     """One of several steps of a procedure, such as the injection before the images; a procedure of one step has none."""
 
     __tablename__ = "step_plan"
@@ -136,13 +154,15 @@ class StepPlan(Base):
 
     procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
     step: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    id: Mapped[int] = mapped_column(unique=True, default=new_id)
     name: Mapped[str]
     gap_min_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
     """From the end of the step before to the start of this one; of no meaning for the first."""
     gap_max_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
+    active: Mapped[bool] = mapped_column(default=True)
 
 
-class RoomProcedure(Base):
+class RoomProcedure(Versioned, Base):
     """That a step of a procedure can be done in a room, and how many minutes it takes there."""
 
     __tablename__ = "room_procedure"
@@ -150,7 +170,18 @@ class RoomProcedure(Base):
     room_id: Mapped[int] = mapped_column(references("room.id"), primary_key=True)
     procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
     step: Mapped[int] = mapped_column(sa.Integer, primary_key=True, default=1)
+    id: Mapped[int] = mapped_column(unique=True, default=new_id)
+    set_up_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
+    """Before the exam, in the room and within the appointment."""
     minutes: Mapped[int] = mapped_column(sa.Integer)
+    clean_up_minutes: Mapped[int] = mapped_column(sa.Integer, default=0)
+    """After the exam, in the room and within the appointment."""
+    active: Mapped[bool] = mapped_column(default=True)
+
+    @property
+    def taken(self) -> int:
+        """Minutes of the room that an appointment takes."""
+        return self.set_up_minutes + self.minutes + self.clean_up_minutes
 
 
 class ResourceKind(enum.StrEnum):
@@ -188,7 +219,7 @@ class ResourceHours(Base):
     closes: Mapped[time]
 
 
-class ProcedureNeed(Base):
+class ProcedureNeed(Versioned, Base):
     """That a step of a procedure needs a resource with a capability for its whole length."""
 
     __tablename__ = "procedure_need"
@@ -196,6 +227,49 @@ class ProcedureNeed(Base):
     procedure_id: Mapped[int] = mapped_column(references("procedure.id"), primary_key=True)
     step: Mapped[int] = mapped_column(sa.Integer, primary_key=True, default=1)
     capability: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(unique=True, default=new_id)
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class OrderSet(Versioned, Base):
+    """Procedures that are ordered together under one name."""
+
+    __tablename__ = "order_set"
+
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    procedures: Mapped[list[str]]
+    """Codes, in the order in which they are done."""
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class ReasonKind(enum.StrEnum):
+    """What somebody gives a reason for."""
+
+    cancel = "cancel"
+    no_show = "no_show"
+    hold = "hold"
+    discontinue = "discontinue"
+    override = "override"
+    overbook = "overbook"
+
+
+class Reason(Versioned, Base):
+    """A reason that is offered where one must be given."""
+
+    __tablename__ = "reason"
+    __table_args__ = (sa.UniqueConstraint("kind", "code"),)
+
+    id: Mapped[Key]
+    kind: Mapped[ReasonKind]
+    code: Mapped[str]
+    text: Mapped[str]
+    position: Mapped[int] = mapped_column(sa.Integer, default=0)
+    """Rising down the list."""
+    needs_text: Mapped[bool] = mapped_column(default=False)
+    """Whether it says too little without words of one's own."""
+    active: Mapped[bool] = mapped_column(default=True)
 
 
 class CodeMap(Versioned, Base):

@@ -44,7 +44,7 @@ def subscriptions(uow: UnitOfWork) -> Mapping[str, tuple[Subscribed, ...]]:
 
 
 def record_event(uow: UnitOfWork, event: Event) -> None:
-    """Writes the event; its facts' `placer_partner_id` says whose order it is about."""
+    """Writes the event; its facts' `placer_partner_id` says whose order it is about. A quiet unit of work is delivered to nobody."""
     event_id = new_id()
     uow.append(
         StoredEvent,
@@ -55,6 +55,8 @@ def record_event(uow: UnitOfWork, event: Event) -> None:
             "message_id": uow.message_id, "facts": dict(event.facts),
         },
     )  # fmt: skip
+    if uow.is_quiet:
+        return
     for subscribed in subscriptions(uow).get(event.name, ()):
         if not subscribed.own_orders_only or event.facts.get("placer_partner_id") == subscribed.partner_id:
             uow.append(Delivery, _delivery(uow, event, event_id, subscribed))

@@ -86,11 +86,12 @@ def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
 
 def rooms_for(session: Session, procedure_id: int, step: int = 1) -> list[RoomChoice]:
     """The rooms of an exam's site in which a step of it can be done. `procedure_id` is the requested procedure."""
+    taken = RoomProcedure.set_up_minutes + RoomProcedure.minutes + RoomProcedure.clean_up_minutes
     rows = session.execute(
-        sa.select(Room.id, Room.name, RoomProcedure.minutes)
+        sa.select(Room.id, Room.name, taken)
         .join(RoomProcedure, sa.and_(RoomProcedure.room_id == Room.id, RoomProcedure.step == step))
         .join(RequestedProcedure, RequestedProcedure.procedure_id == RoomProcedure.procedure_id)
-        .where(RequestedProcedure.id == procedure_id, Room.site_id == RequestedProcedure.site_id, Room.active)
+        .where(RequestedProcedure.id == procedure_id, Room.site_id == RequestedProcedure.site_id, Room.active, RoomProcedure.active)
         .order_by(Room.code)
     )
     return [RoomChoice(*row) for row in rows]
@@ -155,7 +156,7 @@ def held_places(session: Session, hold_id: int, user_id: int) -> list[HeldPlace]
     exams = {row[0]: row for row in rows}
     codes = {row[2] for row in exams.values()}
     minutes = {
-        (row.room_id, row.procedure_id, row.step): row.minutes
+        (row.room_id, row.procedure_id, row.step): row.taken
         for row in session.scalars(sa.select(RoomProcedure).where(RoomProcedure.procedure_id.in_(codes)))
     }
     plans = session.scalars(sa.select(StepPlan).where(StepPlan.procedure_id.in_(codes)))

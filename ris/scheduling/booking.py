@@ -102,7 +102,7 @@ def whole_plan(uow: UnitOfWork, procedure: RequestedProcedure, place: Place, wis
 
     Raises Occupied when the others find no place.
     """
-    if not uow.session.scalar(sa.select(sa.exists().where(StepPlan.procedure_id == procedure.procedure_id))):
+    if not uow.session.scalar(sa.select(sa.exists().where(StepPlan.procedure_id == procedure.procedure_id, StepPlan.active))):
         return [place]
     day = local(place.starts_at, gather.zone_of(uow.session, procedure.site_id)).date()
     asked = Asked(day, day + timedelta(days=1), wishes=wishes)

@@ -81,7 +81,8 @@ def helper_keys(session: Session, procedures: Iterable[RequestedProcedure], wish
     exams = list(procedures)
     codes = [procedure.procedure_id for procedure in exams]
     needs_any = bool(wishes.staff_sex) or wishes.with_anaesthesia
-    if not needs_any and not session.scalar(sa.select(sa.exists().where(catalog.ProcedureNeed.procedure_id.in_(codes)))):
+    needed = catalog.ProcedureNeed
+    if not needs_any and not session.scalar(sa.select(sa.exists().where(needed.procedure_id.in_(codes), needed.active))):
         return []
     of = catalog.Resource
     rows = session.execute(sa.select(of.kind, of.id).where(of.site_id == exams[0].site_id, of.active))
@@ -139,18 +140,18 @@ class _Gathering:
 
     def _minutes(self) -> dict[tuple[int, int, int], int]:
         """Room, procedure and step to what it takes."""
-        rows = self._rows(sa.select(catalog.RoomProcedure).where(catalog.RoomProcedure.procedure_id.in_(self.codes)))
-        return {(row.room_id, row.procedure_id, row.step): row.minutes for row in rows}
+        of = catalog.RoomProcedure
+        rows = self._rows(sa.select(of).where(of.procedure_id.in_(self.codes), of.active))
+        return {(row.room_id, row.procedure_id, row.step): row.taken for row in rows}
 
     def _exams(self, minutes: Mapping[tuple[int, int, int], int]) -> tuple[Exam, ...]:
         procedures = {p.id: p for p in self._rows(sa.select(catalog.Procedure).where(catalog.Procedure.id.in_(self.codes)))}
         plans: dict[int, list[catalog.StepPlan]] = defaultdict(list)
-        for plan in self._rows(
-            sa.select(catalog.StepPlan).where(catalog.StepPlan.procedure_id.in_(self.codes)).order_by(catalog.StepPlan.step)
-        ):
+        planned, needed = catalog.StepPlan, catalog.ProcedureNeed
+        for plan in self._rows(sa.select(planned).where(planned.procedure_id.in_(self.codes), planned.active).order_by(planned.step)):
             plans[plan.procedure_id].append(plan)
         needs: dict[tuple[int, int], list[str]] = defaultdict(list)
-        for need in self._rows(sa.select(catalog.ProcedureNeed).where(catalog.ProcedureNeed.procedure_id.in_(self.codes))):
+        for need in self._rows(sa.select(needed).where(needed.procedure_id.in_(self.codes), needed.active)):
             needs[need.procedure_id, need.step].append(need.capability)
 
         def steps(position: int, code: int) -> tuple[Step, ...]:
@@ -179,14 +180,14 @@ class _Gathering:
         self, rooms: Sequence[catalog.Room], taken: Mapping[str, tuple[Minutes, ...]], closures: Sequence[catalog.Closure]
     ) -> dict[int, Room]:
         ids = [room.id for room in rooms]
-        of_room, of_block = catalog.OpeningHours, catalog.ReservedBlock
+        of, of_room, of_block = catalog.RoomProcedure, catalog.OpeningHours, catalog.ReservedBlock
         hours = self._weekly(of_room.room_id, of_room.weekday, of_room.opens, of_room.closes, ids)
         reserved = self._reserved(self._rows(sa.select(of_block).where(of_block.room_id.in_(ids))))
         shortest = dict(
             self.session.execute(
-                sa.select(catalog.RoomProcedure.room_id, sa.func.min(catalog.RoomProcedure.minutes))
-                .where(catalog.RoomProcedure.room_id.in_(ids))
-                .group_by(catalog.RoomProcedure.room_id)
+                sa.select(of.room_id, sa.func.min(of.set_up_minutes + of.minutes + of.clean_up_minutes))
+                .where(of.room_id.in_(ids), of.active)
+                .group_by(of.room_id)
             ).all()
         )  # fmt: skip
         return {

@@ -175,7 +175,8 @@ def _candidates(uow: UnitOfWork, freed: Freed) -> Sequence[WaitlistEntry]:
                     Proposal.starts_at < freed.ends_at, Proposal.ends_at > freed.starts_at),
         ),
     )  # fmt: skip
-    can_be_done = sa.exists().where(RoomProcedure.room_id == freed.room_id, RoomProcedure.procedure_id == RequestedProcedure.procedure_id)
+    of = RoomProcedure
+    can_be_done = sa.exists().where(of.room_id == freed.room_id, of.procedure_id == RequestedProcedure.procedure_id, of.active)
     return uow.session.scalars(
         sa.select(WaitlistEntry)
         .join(RequestedProcedure, RequestedProcedure.id == WaitlistEntry.procedure_id)

@@ -7,6 +7,7 @@ class Permission(enum.StrEnum):
     """`resource:action`, in order; a person has each at the sites where a role gives it."""
 
     AUDIT_READ = "audit:read"
+    CATALOG_MANAGE = "catalog:manage"
     CHARGE_READ = "charge:read"
     CHARGE_RELEASE = "charge:release"
     EXAM_PERFORM = "exam:perform"
@@ -68,6 +69,6 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
         (P.EXAM_READ, P.PATIENT_READ, P.INTERFACE_READ, P.INTERFACE_MANAGE, P.PATIENT_MERGE, P.TASK_READ, P.TASK_CLOSE),
     ),
     "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
-    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE)),
+    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE)),
 }
-"""Code to name and rights. Administrators manage accounts and rules, and see no patient."""
+"""Code to name and rights. Administrators manage accounts, rules and the catalogue, and see no patient."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ris.processes.commands.audit import audit
+from ris.processes.commands.csv_files import columns_csv, export_csv, import_csv
 from ris.processes.commands.database import db
 from ris.processes.commands.destination import destination
 from ris.processes.commands.import_file import import_file
@@ -30,5 +31,9 @@ def main(context: click.Context, config: Path | None) -> None:
     context.call_on_close(start.close)
 
 
-for command in (run, web, listener, sender, jobs, db, site, user, partner, destination, import_file, message, routes, audit, doctor):
+COMMANDS = (
+    run, web, listener, sender, jobs, db, site, user, partner, destination, import_file, import_csv, export_csv, columns_csv, message,
+    routes, audit, doctor,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)

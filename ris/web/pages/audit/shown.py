@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.audit.queries import EntryRow
+from ris.base.csv_text import csv_text
 from ris.catalog.model import Site
 from ris.order.model import RequestedProcedure
 from ris.partner.model import Destination, Partner
 from ris.patient.search import names
 from ris.staff.model import Role, User
-from ris.web.csv_text import csv_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from ris.base.csv_text import csv_text
 from ris.journal.model import Direction, MessageState
 from ris.journal.search import NOBODY, MessageRow, Wanted, found, parts
 from ris.partner.model import Partner
@@ -14,7 +15,6 @@ from ris.program import Program
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may_anywhere, requires
-from ris.web.csv_text import csv_text
 from ris.web.page import look_query, program, reading
 from ris.web.pages.interfaces.asked import OPEN, Asked, cursor_text, links_of, wanted
 from ris.web.pages.interfaces.blueprint import bp
