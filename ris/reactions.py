@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
+from ris.exam import consent
 from ris.order import service as order
 from ris.order import visits
 from ris.protocol import service as protocol
@@ -20,12 +21,13 @@ Reaction = Callable[[UnitOfWork, Event], None]
 
 REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "catalog.code_mapped": (order.resolve_mapped_code,),
-    "patient.merging": (order.move_patient, scheduling.move_patient),
-    "patient.unmerging": (order.return_patient, scheduling.return_patient),
+    "patient.merging": (visits.move_patient, scheduling.move_patient),
+    "patient.unmerging": (visits.return_patient, scheduling.return_patient),
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
     "order.procedure_cancelled": (protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
+    "order.procedure_changed": (protocol.think_again, consent.ask_again),
     "scheduling.cancelled": (waitlist.propose_given_up,),
     "scheduling.missed": (waitlist.propose_given_up,),
     "scheduling.moved": (waitlist.propose_left,),

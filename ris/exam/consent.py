@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import Invalid, NotAllowedNow
 from ris.base.ids import new_id
-from ris.base.uow import UnitOfWork, service
+from ris.base.uow import Event, UnitOfWork, service
 from ris.exam.model import Consent, ConsentForm
 from ris.order import service as orders
 from ris.order.status import OPEN
@@ -55,6 +55,12 @@ def withdraw(uow: UnitOfWork, *, procedure_id: int, reason: str) -> None:
     uow.touch()
     consent.withdrawn_at, consent.withdrawn_reason = uow.now, reason.strip()
     uow.emit(orders.procedure_event("exam.consent_withdrawn", procedure, reason=reason.strip()))
+
+
+def ask_again(uow: UnitOfWork, event: Event) -> None:
+    """The exam is another one now, or of another side: nobody has agreed to that."""
+    if in_force(uow.session, event.about.id) is not None:
+        withdraw(uow, procedure_id=event.about.id, reason=f"the exam was changed: {event.facts['reason']}")
 
 
 def in_force(session: Session, procedure_id: int) -> ConsentRow | None:

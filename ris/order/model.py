@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ris.base.orm import Base, Key, Versioned, references
+from ris.base.orm import Base, Key, Versioned, index_where_set, references
 from ris.order.status import OrderStatus, Priority, ProcedureStatus
 
 
@@ -17,6 +17,8 @@ class Order(Versioned, Base):
     __table_args__ = (
         sa.Index("ix_imaging_order_held_until", "held_until", sqlite_where=sa.text("held_until IS NOT NULL"),
                  postgresql_where=sa.text("held_until IS NOT NULL")),
+        index_where_set("ix_imaging_order_split_from_id", "split_from_id"),
+        index_where_set("ix_imaging_order_replaces_id", "replaces_id"),
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -60,10 +62,17 @@ class Order(Versioned, Base):
     parent_number: Mapped[str] = mapped_column(default="")
     """ORC-8.1: the placer number of the order that this one was spawned from."""
     held_at: Mapped[datetime | None]
-    """Since when the placer wants nothing done; None while it may be."""
+    """Since when nothing shall be done; None while it may be."""
     held_reason: Mapped[str] = mapped_column(default="")
+    held_by: Mapped[str] = mapped_column(default="")
+    """Who put it on hold: the name of a partner or of a person."""
+    held_by_placer: Mapped[bool] = mapped_column(default=False)
     held_until: Mapped[datetime | None]
     """When the hold ends by itself; None for one that is released by somebody."""
+    split_from_id: Mapped[int | None] = mapped_column(references("imaging_order.id"))
+    """The order that the desk has made this one of."""
+    replaces_id: Mapped[int | None] = mapped_column(references("imaging_order.id"))
+    """The cancelled order that this one was placed instead of."""
 
     procedures: Mapped[list["RequestedProcedure"]] = relationship(
         back_populates="order", order_by="RequestedProcedure.sequence", lazy="selectin"
@@ -78,6 +87,7 @@ class RequestedProcedure(Versioned, Base):
         sa.Index("ix_requested_procedure_status_site", "status", "site_id"),
         sa.Index("ix_requested_procedure_unmapped", "partner_code", sqlite_where=sa.text("procedure_id IS NULL"),
                  postgresql_where=sa.text("procedure_id IS NULL")),
+        index_where_set("ix_requested_procedure_combined_into_id", "combined_into_id"),
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -102,6 +112,13 @@ class RequestedProcedure(Versioned, Base):
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str] = mapped_column(default="")
     """Why it was cancelled or discontinued."""
+    changed_at: Mapped[datetime | None]
+    """Since when the desk has it as another exam than was asked for; None for one that is as asked."""
+    asked_procedure_id: Mapped[int | None] = mapped_column(references("procedure.id"))
+    """Of a changed exam what was asked for; None where that was not in our catalogue."""
+    asked_laterality: Mapped[str] = mapped_column(default="")
+    combined_into_id: Mapped[int | None] = mapped_column(references("requested_procedure.id"))
+    """The exam that answers this cancelled one's question too."""
 
     order: Mapped[Order] = relationship(back_populates="procedures", lazy="joined", innerjoin=True)
 

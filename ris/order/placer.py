@@ -1,11 +1,13 @@
 """What a placer may say of its order beyond placing, changing and cancelling it: hold, release, its number, a status."""
 
+import sqlalchemy as sa
+
 from ris.base.errors import Duplicate, NotAllowedNow
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, service
 from ris.order.model import Order
 from ris.order.service import get, order_event, placer_key
-from ris.order.status import NOT_STARTED, ProcedureStatus
+from ris.order.status import NOT_STARTED, OrderStatus, ProcedureStatus
 from ris.task import service as task
 
 HOLDABLE = (*NOT_STARTED, ProcedureStatus.cancelled)
@@ -27,9 +29,13 @@ def hold(uow: UnitOfWork, order_id: int, reason: str) -> Order:
         raise NotAllowedNow(f"exam {begun.accession_number} is {begun.status.replace('_', ' ')}")
     uow.touch()
     order.held_at, order.held_reason = uow.now, reason
+    order.held_by, order.held_by_placer = uow.actor.name, uow.actor.kind == "partner"
     uow.emit(order_event("order.held", order, reason=reason))
     if any(p.status in (ProcedureStatus.scheduled, ProcedureStatus.arrived) for p in order.procedures):
         task.open(uow, "order_held", Ref("order", order.id), "it has an appointment", site_id=order.site_id)
+    for child in _split_off(uow, order):
+        if all(p.status in HOLDABLE for p in child.procedures):
+            hold(uow, child.id, reason)
     return order
 
 
@@ -43,10 +49,22 @@ def release(uow: UnitOfWork, order_id: int) -> Order:
         return order
     uow.touch()
     order.held_at, order.held_reason, order.held_until = None, "", None
+    order.held_by, order.held_by_placer = "", False
     event = order_event("order.released", order)
     uow.emit(event)
     task.settle(uow, "order_held", event.about)
+    for child in _split_off(uow, order):
+        if child.held_by_placer:
+            release(uow, child.id)
     return order
+
+
+def _split_off(uow: UnitOfWork, order: Order) -> list[Order]:
+    """Open orders that the desk has made of one whose placer knows it whole; none when it is the desk that acts."""
+    if uow.actor.kind != "partner":
+        return []
+    open_ones = (Order.split_from_id == order.id, Order.status == OrderStatus.scheduled)
+    return list(uow.session.scalars(sa.select(Order).where(*open_ones).order_by(Order.id)))
 
 
 @service

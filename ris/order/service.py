@@ -96,7 +96,7 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
         placer_key=key,
         placer_number=request.placer_number,
         placer_namespace=request.placer_namespace,
-        filler_number=_number(uow, "F", "filler"),
+        filler_number=number(uow, "F", "filler"),
         status=OrderStatus.scheduled,
         priority=request.priority or Priority.routine,
         requested_at=request.requested_at,
@@ -115,7 +115,7 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
     if key:
         uow.put(Order.placer_key, key, order)
     uow.put(Order.filler_number, order.filler_number, order)
-    procedures = [_procedure(uow, order, sequence, wanted) for sequence, wanted in enumerate(request.procedures, 1)]
+    procedures = [new_procedure(uow, order, sequence, wanted) for sequence, wanted in enumerate(request.procedures, 1)]
     set_committed_value(order, "procedures", procedures)
     uow.emit(order_event("order.placed", order))
     return order
@@ -124,9 +124,9 @@ def place(uow: UnitOfWork, request: OrderRequest) -> Order:
 @service
 def add_procedure(uow: UnitOfWork, order: Order, wanted: ProcedureRequest) -> RequestedProcedure:
     """A further procedure that the department itself adds to an order; the placer is told."""
-    procedure = _procedure(uow, order, len(order.procedures) + 1, wanted)
+    procedure = new_procedure(uow, order, _last_sequence(uow, order) + 1, wanted)
     set_committed_value(order, "procedures", [*order.procedures, procedure])
-    _derive_status(order)
+    derive_status(order)
     uow.emit(order_event("order.changed", order, changed=["procedures"]))
     return procedure
 
@@ -149,7 +149,7 @@ def change(uow: UnitOfWork, order: Order, request: OrderRequest) -> Order:
     if _change_procedures(uow, order, request.procedures):
         changed.append("procedures")
     if changed:
-        _derive_status(order)
+        derive_status(order)
         uow.emit(order_event("order.changed", order, changed=changed))
     return order
 
@@ -165,9 +165,20 @@ def cancel(uow: UnitOfWork, order_id: int, reason: str) -> Order:
         raise NotAllowedNow(f"exam {begun[0].accession_number} is {begun[0].status.replace('_', ' ')}")
     for procedure in order.procedures:
         if procedure.status is not ProcedureStatus.cancelled:
-            _cancel(uow, procedure, reason)
+            end_procedure(uow, procedure, reason)
     uow.emit(order_event("order.cancelled", order, reason=reason))
+    if uow.actor.kind == "partner":
+        _cancel_split_off(uow, order, reason)
     return order
+
+
+def _cancel_split_off(uow: UnitOfWork, order: Order, reason: str) -> None:
+    """The placer knows one order where the desk has made several of it."""
+    for child_id in uow.session.scalars(sa.select(Order.id).where(Order.split_from_id == order.id).order_by(Order.id)).all():
+        try:
+            cancel(uow, child_id, reason)
+        except NotAllowedNow as refused:
+            task.open(uow, "cancel_refused", Ref("order", child_id), refused.message, site_id=order.site_id)
 
 
 @service
@@ -176,7 +187,7 @@ def cancel_procedure(uow: UnitOfWork, procedure_id: int, reason: str) -> Request
     if not reason.strip():
         raise Invalid("a cancellation needs a reason", error_code="101")
     procedure = get_procedure(uow, procedure_id)
-    _cancel(uow, procedure, reason)
+    end_procedure(uow, procedure, reason)
     if procedure.order.status is OrderStatus.cancelled:
         uow.emit(order_event("order.cancelled", procedure.order, reason=reason))
     return procedure
@@ -200,7 +211,7 @@ def move(
     elif target is ProcedureStatus.in_progress and procedure.started_at is None:
         procedure.started_at = uow.now
     procedure.ended_at = None if target in status.OPEN else uow.now
-    _derive_status(procedure.order)
+    derive_status(procedure.order)
     return target
 
 
@@ -274,36 +285,15 @@ def resolve_mapped_code(uow: UnitOfWork, event: Event) -> None:
         uow.emit(procedure_event("order.procedure_mapped", procedure))
 
 
-def rows_of_patient(uow: UnitOfWork, patient_id: int) -> list[int]:
-    """The orders that a merge of this patient would move."""
-    return list(uow.session.scalars(sa.select(Order.id).where(Order.patient_id == patient_id).order_by(Order.id)))
-
-
-def move_patient(uow: UnitOfWork, event: Event) -> None:
-    """Orders of the merged patient become the survivor's; which ones is kept for the way back."""
-    rows = rows_of_patient(uow, event.facts["loser_id"])
-    event.facts["moved"][Order.__tablename__] = rows
-    _give(uow, rows, event.facts["survivor_id"])
-
-
-def return_patient(uow: UnitOfWork, event: Event) -> None:
-    _give(uow, event.facts["moved"].get(Order.__tablename__, []), event.facts["loser_id"])
-
-
-def _give(uow: UnitOfWork, order_ids: list[int], patient_id: int) -> None:
-    for order in uow.session.scalars(sa.select(Order).where(Order.id.in_(order_ids))):
-        uow.touch()
-        order.patient_id = patient_id
-
-
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _number(uow: UnitOfWork, letter: str, sequence: str) -> str:
+def number(uow: UnitOfWork, letter: str, sequence: str) -> str:
+    """The next filler (F) or accession (A) number."""
     return f"{letter}{uow.now.year % 100:02d}{uow.number(sequence):08d}"
 
 
-def _procedure(uow: UnitOfWork, order: Order, sequence: int, wanted: ProcedureRequest) -> RequestedProcedure:
+def new_procedure(uow: UnitOfWork, order: Order, sequence: int, wanted: ProcedureRequest) -> RequestedProcedure:
     procedure = uow.create(
         RequestedProcedure,
         id=new_id(),
@@ -332,7 +322,7 @@ def _accession_number(uow: UnitOfWork, wanted: ProcedureRequest) -> str:
     if wanted.accession_is_ours and 0 < len(brought) <= 16 and uow.find(RequestedProcedure.accession_number, brought) is None:
         uow.put(RequestedProcedure.accession_number, brought, brought)
         return brought
-    return _number(uow, "A", "accession")
+    return number(uow, "A", "accession")
 
 
 def _study_instance_uid(uow: UnitOfWork, brought: str) -> str:
@@ -343,17 +333,33 @@ def _study_instance_uid(uow: UnitOfWork, brought: str) -> str:
 
 
 def _change_procedures(uow: UnitOfWork, order: Order, wanted: tuple[ProcedureRequest, ...]) -> bool:
-    """Another code for a procedure that has not begun replaces it; a further one is added. Fewer codes cancel nothing."""
+    """Another code for a procedure that has not begun replaces it; a further one is added. Fewer codes cancel nothing.
+
+    What the desk has made an order of its own (`ris.order.revise`) keeps its place: the placer names it still.
+    """
     changed = False
-    for position, request in enumerate(wanted):
-        if position >= len(order.procedures):
-            added = _procedure(uow, order, position + 1, request)
-            set_committed_value(order, "procedures", [*order.procedures, added])
+    known = {procedure.sequence: procedure for procedure in order.procedures}
+    for sequence, request in enumerate(wanted, 1):
+        procedure = known.get(sequence)
+        if procedure is None and not _is_split_off(uow, order, sequence):
+            set_committed_value(order, "procedures", [*order.procedures, new_procedure(uow, order, sequence, request)])
             changed = True
-        elif request.code.code and request.code.code != order.procedures[position].partner_code:
-            _replace_code(uow, order.procedures[position], request)
+        elif procedure is not None and request.code.code and request.code.code != procedure.partner_code:
+            _replace_code(uow, procedure, request)
             changed = True
     return changed
+
+
+def _is_split_off(uow: UnitOfWork, order: Order, sequence: int) -> bool:
+    of = RequestedProcedure
+    there = sa.exists().where(of.order_id == Order.id, Order.split_from_id == order.id, of.sequence == sequence)
+    return bool(uow.session.scalar(sa.select(there)))
+
+
+def _last_sequence(uow: UnitOfWork, order: Order) -> int:
+    own = sa.or_(Order.id == order.id, Order.split_from_id == order.id)
+    last = sa.select(sa.func.max(RequestedProcedure.sequence)).join(Order).where(own)
+    return max(uow.session.scalar(last) or 0, *(procedure.sequence for procedure in order.procedures), 0)
 
 
 def _replace_code(uow: UnitOfWork, procedure: RequestedProcedure, request: ProcedureRequest) -> None:
@@ -362,6 +368,7 @@ def _replace_code(uow: UnitOfWork, procedure: RequestedProcedure, request: Proce
         raise NotAllowedNow(f"exam {procedure.accession_number} is {state}: its code cannot be changed by the placer")
     uow.touch()
     procedure.procedure_id = request.procedure_id
+    procedure.changed_at, procedure.asked_procedure_id, procedure.asked_laterality = None, None, ""
     procedure.partner_code, procedure.partner_text, procedure.partner_system = request.code
     if request.procedure_id is None:
         _ask_for_mapping(uow, procedure)
@@ -381,13 +388,13 @@ def _ask_for_mapping(uow: UnitOfWork, procedure: RequestedProcedure) -> None:
     )
 
 
-def _cancel(uow: UnitOfWork, procedure: RequestedProcedure, reason: str) -> None:
+def end_procedure(uow: UnitOfWork, procedure: RequestedProcedure, reason: str) -> None:
     move(uow, procedure, "cancel")
     procedure.ended_reason = reason
     uow.emit(procedure_event("order.procedure_cancelled", procedure, reason=reason))
 
 
-def _derive_status(order: Order) -> None:
+def derive_status(order: Order) -> None:
     derived = status.order_status(p.status for p in order.procedures)
     if derived != order.status:
         order.status = derived

@@ -77,9 +77,12 @@ PROCEDURE = Machine(
 
 
 def order_status(procedures: Iterable[ProcedureStatus]) -> OrderStatus:
-    """ClearCanvas' rule: all cancelled, all cancelled or discontinued, all ended, any begun, else scheduled."""
+    """ClearCanvas' rule: all cancelled, all cancelled or discontinued, all ended, any begun, else scheduled.
+
+    An order whose exams have all gone to another one is cancelled too.
+    """
     states = set(procedures)
-    if states == {S.cancelled}:
+    if states <= {S.cancelled}:
         return OrderStatus.cancelled
     if states <= {S.cancelled, S.discontinued}:
         return OrderStatus.discontinued

@@ -127,6 +127,20 @@ def end_with_exam(uow: UnitOfWork, event: Event) -> None:
     task.settle(uow, "protocol_rejected", event.about)
 
 
+def think_again(uow: UnitOfWork, event: Event) -> None:
+    """The exam is another one now: what was thought of for the one before does not hold."""
+    protocol = _found(uow, event.about.id)
+    if protocol is None or protocol.status not in (ProtocolStatus.proposed, ProtocolStatus.approved):
+        return
+    procedure = orders.get_procedure(uow, event.about.id)
+    uow.touch()
+    protocol.status = PROTOCOL.go("think_again", protocol.status)
+    protocol.codes, protocol.target_at = [], None
+    protocol.approved_by, protocol.approved_at = "", None
+    protocol.proposed_by_id, protocol.proposed_by = None, ""
+    _tell(uow, "protocol.reopened", protocol, procedure, reason=event.facts["reason"])
+
+
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

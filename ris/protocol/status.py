@@ -42,6 +42,7 @@ PROTOCOL = Machine(
         step("reject", (S.pending, S.proposed), S.rejected, REASON, NOT_BEGUN),
         step("resubmit", (S.rejected,), S.pending, ANSWER),
         step("reopen", (S.approved,), S.pending, NOT_BEGUN),
+        step("think_again", (S.proposed, S.approved), S.pending),
         step("cancel", (S.pending, S.proposed, S.approved, S.rejected), S.cancelled),
     ),
 )

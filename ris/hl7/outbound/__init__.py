@@ -38,12 +38,17 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 """The events that each message is made for; a subscription to another one would be parked."""
 
 _STUDY = ("scheduling.booked", "scheduling.moved", "scheduling.cancelled", "scheduling.missed", "scheduling.miss_undone",
-          "order.changed", "order.procedure_mapped", "order.procedure_cancelled", "exam.completed", "exam.discontinued",
+          "order.changed", "order.procedure_mapped", "order.procedure_changed", "order.split", "order.rejoined",
+          "order.procedure_cancelled", "exam.completed", "exam.discontinued",
           "exam.completion_undone", "exam.discontinuation_undone")  # fmt: skip
 _PATIENT = {**dict.fromkeys(adt.UPDATES, "adt_a08"), "patient.merged": "adt_a40", "patient.unmerged": "adt_a37"}
 
 DEFAULTS: Mapping[str, str] = {
     "order.cancelled": "orm_o01",
+    "order.procedure_changed": "orm_o01",
+    "order.split": "orm_o01",
+    "order.rejoined": "orm_o01",
+    "order.replaced": "orm_o01",
     "exam.started": "orm_o01",
     "exam.completed": "orm_o01",
     "exam.discontinued": "orm_o01",

@@ -225,9 +225,12 @@ def orderer(order: Order) -> er7.Components:
 
 
 def service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Components:
-    """OBR-4: the placer's own code for whoever placed the order, with ours as the alternate; ours alone for others."""
+    """OBR-4: the placer's own code for whoever placed the order, with ours as the alternate; ours alone for others.
+
+    Of an exam that the desk has changed it is ours too: the placer's code says what was asked for.
+    """
     ours = our_code(job.known, procedure)
-    if procedure.partner_code and order.partner_id == job.partner.id:
+    if procedure.partner_code and order.partner_id == job.partner.id and procedure.changed_at is None:
         theirs = (procedure.partner_code, procedure.partner_text, procedure.partner_system)
         return er7.components(*theirs, *ours) if ours[0] != procedure.partner_code else er7.components(*theirs)
     return er7.components(*ours)

@@ -45,7 +45,9 @@ _LEADS: Mapping[type[Any], tuple[tuple[Column, str], ...]] = {
 }
 """What the rows of a table will be asked for next: column and the attribute that holds its key."""
 
-_FACTS: Mapping[str, Column] = {"version_id": ReportVersion.id, "survivor_id": Patient.id, "loser_id": Patient.id}
+_FACTS: Mapping[str, Column] = {
+    "version_id": ReportVersion.id, "survivor_id": Patient.id, "loser_id": Patient.id, "other_order_id": Order.id,
+}  # fmt: skip
 _ABOUT: Mapping[str, Column] = {"step": ScheduledProcedureStep.id, "charge": Charge.id, "patient": Patient.id}
 
 

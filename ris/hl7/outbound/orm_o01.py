@@ -8,6 +8,7 @@ from ris.hl7 import er7
 from ris.hl7.outbound import header
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
+from ris.outbox.model import StoredEvent
 from ris.outbox.transport import CannotBuild, NothingToTell
 
 
@@ -23,6 +24,10 @@ SAID = {
     "order.placed": Said("SC", "SC"),
     "order.changed": Said("XX", ""),
     "order.cancelled": Said("OC", "CA"),
+    "order.procedure_changed": Said("XX", ""),
+    "order.split": Said("CH", ""),
+    "order.rejoined": Said("XX", ""),
+    "order.replaced": Said("RO", ""),
     "exam.started": Said("SC", "IP"),
     "exam.completed": Said("SC", "CM"),
     "exam.discontinued": Said("SC", "DC"),
@@ -35,6 +40,13 @@ SAID = {
 
 ASKED = Said("SN", "")
 """Instead of that for an order without a placer number: the placer is to give it one."""
+
+OTHER = {
+    "order.split": Said("PA", ""),
+    "order.rejoined": Said("OC", "CA"),
+    "order.replaced": Said("RU", "RP"),
+}
+"""What is said before that of the other order: the parent of a child, the one that is empty again, the replaced one."""
 
 _THEIR_OWN = ("order.changed", "order.cancelled")
 
@@ -55,8 +67,9 @@ def build(job: Job) -> Built:
     procedures = _about(job, order)
     writer = Writer(job, "ORM_O01", header.version_of(job))
     patient = header.add_patient(writer, order)
-    for number, procedure in enumerate(procedures, 1):
-        _add_order(writer, said, order, number, procedure)
+    if job.event.name in OTHER:
+        _add_group(writer, OTHER[job.event.name], job.known.need(Order, job.event.facts["other_order_id"]))
+    _add_group(writer, said, order, procedures)
     return writer.built(header.links(patient, order, procedures, Ref(job.event.object_kind, job.event.object_id)))
 
 
@@ -68,28 +81,47 @@ def _about(job: Job, order: Order) -> Sequence[RequestedProcedure]:
     return [procedure for procedure in procedures if procedure.id == job.event.object_id]
 
 
-def _add_order(writer: Writer, said: Said, order: Order, number: int, procedure: RequestedProcedure) -> None:
+def _add_group(writer: Writer, said: Said, order: Order, procedures: Sequence[RequestedProcedure] | None = None) -> None:
+    """ORC and OBR for each exam, all of the order without a choice; ORC alone for an order that has none any more."""
+    chosen = header.procedures_of(writer.job.known, order) if procedures is None else procedures
+    for number, procedure in enumerate(chosen, 1):
+        _add_control(writer, said, order)
+        _add_request(writer, order, number, procedure)
+    if not chosen:
+        _add_control(writer, said, order)
+
+
+def _add_control(writer: Writer, said: Said, order: Order) -> None:
     event = writer.job.event
-    placed = header.placer_number(order), header.filler_number(order)
     writer.add(
         "ORC",
         {
             1: said.order_control,
-            2: placed[0],
-            3: placed[1],
+            2: header.placer_number(order),
+            3: header.filler_number(order),
             5: said.order_status,
+            8: _parent(event, said, order),
             9: writer.moment(event.at),
             12: header.orderer(order),
             16: er7.components("", str(event.facts.get("reason", ""))),
         },
     )
+
+
+def _parent(event: StoredEvent, said: Said, order: Order) -> er7.Value:
+    """ORC-8 of a child: the placer's number and ours of the order that it was made of (data type EIP)."""
+    return er7.components(order.placer_number, str(event.facts["other_order"])) if said.order_control == "CH" else ""
+
+
+def _add_request(writer: Writer, order: Order, number: int, procedure: RequestedProcedure) -> None:
     writer.add(
         "OBR",
         {
             1: str(number),
-            2: placed[0],
-            3: placed[1],
+            2: header.placer_number(order),
+            3: header.filler_number(order),
             4: _service_id(writer.job, order, procedure),
+            15: er7.components("", "", "", "", procedure.laterality),
             16: header.orderer(order),
             18: procedure.accession_number,
             19: procedure.accession_number,
@@ -99,7 +131,10 @@ def _add_order(writer: Writer, said: Said, order: Order, number: int, procedure:
 
 
 def _service_id(job: Job, order: Order, procedure: RequestedProcedure) -> er7.Value:
-    """What was asked for; of an exam that is done otherwise what is done."""
-    if "done_code" in job.event.facts:
-        return er7.components(str(job.event.facts["done_code"]), str(job.event.facts["done_instead"]), header.CODING_SYSTEM)
+    """What was asked for; of an exam that is done otherwise, or changed, what it is then."""
+    facts = job.event.facts
+    if "done_code" in facts:
+        return er7.components(str(facts["done_code"]), str(facts["done_instead"]), header.CODING_SYSTEM)
+    if job.event.name == "order.procedure_changed" and procedure.changed_at is not None:
+        return er7.components(facts["after"]["code"], facts["after"]["name"], header.CODING_SYSTEM)
     return header.service_id(job, order, procedure)

@@ -27,6 +27,9 @@ SAID: Mapping[str, tuple[str, str]] = {
     "scheduling.miss_undone": CHANGED,
     "order.changed": CHANGED,
     "order.procedure_mapped": CHANGED,
+    "order.procedure_changed": CHANGED,
+    "order.split": CHANGED,
+    "order.rejoined": CHANGED,
     "order.procedure_cancelled": CANCELLED,
     "exam.started": CHANGED,
     "exam.completed": COMPLETED,
@@ -62,7 +65,7 @@ def planned(job: Job, order: Order) -> list[Planned]:
     if said is None:
         raise CannotBuild(f"{job.event.name} is nothing that image managers are told")
     procedures = header.procedures_of(job.known, order)
-    if job.event.name != "order.changed":
+    if job.event.object_kind != "order":
         procedures = [procedure for procedure in procedures if procedure.id == job.event.procedure_id]
     found = [each for procedure in procedures if (each := _planned(job, procedure, said))]
     if not found:
