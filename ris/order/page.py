@@ -1,16 +1,20 @@
 """What the page of one order shows: what was asked, by whom, and how far each exam has come."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ris.catalog.model import Procedure, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.queries import PROCEDURE_NAME
 from ris.order.status import NOT_STARTED, OrderStatus, ProcedureStatus
 from ris.partner.model import Destination, Partner, Subscription
+
+_ASKED = aliased(Procedure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,25 @@ class ProcedureLine:
     laterality: str
     status: ProcedureStatus
     ended_reason: str
+    changed_at: datetime | None
+    asked: str
+    """Of a changed exam what was asked for, code and name; empty where that was in no catalogue."""
+    asked_laterality: str
+    combined_into_id: int | None
+
+    @property
+    def has_begun(self) -> bool:
+        return self.status not in (*NOT_STARTED, ProcedureStatus.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Another order that this one was made of, or that was made of it."""
+
+    order_id: int
+    filler_number: str
+    how: str
+    """As the page says it: `Split off from`, `Replaced by` and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,7 @@ class OrderPage:
     zone: str
     partner_name: str | None
     procedures: tuple[ProcedureLine, ...]
+    kin: tuple[Kin, ...]
 
     @property
     def has_ended(self) -> bool:
@@ -40,7 +64,12 @@ class OrderPage:
 
     @property
     def has_begun(self) -> bool:
-        return any(line.status not in (*NOT_STARTED, ProcedureStatus.cancelled) for line in self.procedures)
+        return any(line.has_begun for line in self.procedures)
+
+    @property
+    def open_lines(self) -> tuple[ProcedureLine, ...]:
+        """Exams that have neither begun nor ended."""
+        return tuple(line for line in self.procedures if line.status in NOT_STARTED)
 
 
 def order_page(session: Session, order_id: int) -> OrderPage | None:
@@ -53,13 +82,32 @@ def order_page(session: Session, order_id: int) -> OrderPage | None:
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number, sa.func.coalesce(Procedure.code, ""), PROCEDURE_NAME,
             RequestedProcedure.laterality,
-            RequestedProcedure.status, RequestedProcedure.ended_reason,
+            RequestedProcedure.status, RequestedProcedure.ended_reason, RequestedProcedure.changed_at,
+            sa.func.coalesce(_ASKED.code + " " + _ASKED.name, ""), RequestedProcedure.asked_laterality, RequestedProcedure.combined_into_id,
         )
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .outerjoin(_ASKED, _ASKED.id == RequestedProcedure.asked_procedure_id)
         .where(RequestedProcedure.order_id == order_id)
         .order_by(RequestedProcedure.sequence)
     )  # fmt: skip
-    return OrderPage(order, site.name, site.zone, partner.name if partner else None, tuple(ProcedureLine(*tuple(line)) for line in lines))
+    rows = tuple(ProcedureLine(*tuple(line)) for line in lines)
+    return OrderPage(order, site.name, site.zone, partner.name if partner else None, rows, tuple(_kin(session, order)))
+
+
+def _kin(session: Session, order: Order) -> Iterator[Kin]:
+    known = (Order.id.in_([key for key in (order.split_from_id, order.replaces_id) if key]), Order.split_from_id == order.id)
+    rows = session.execute(
+        sa.select(Order.id, Order.filler_number, Order.replaces_id).where(sa.or_(*known, Order.replaces_id == order.id)).order_by(Order.id)
+    )
+    for key, number, replaces_id in rows:
+        if key == order.split_from_id:
+            yield Kin(key, number, "Split off from")
+        elif key == order.replaces_id:
+            yield Kin(key, number, "Replaces")
+        elif replaces_id == order.id:
+            yield Kin(key, number, "Replaced by")
+        else:
+            yield Kin(key, number, "Split into")
 
 
 def number_givers(session: Session) -> list[tuple[int, str]]:

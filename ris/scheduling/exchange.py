@@ -23,7 +23,6 @@ from ris.scheduling.rules.check import hold_to_rules, open_findings
 from ris.scheduling.spans import minute
 from ris.scheduling.status import StepStatus
 
-
 _OF_THE_EXAM = (Why.capability, Why.limit, Why.help)
 """What may speak against another exam at the same place and time; the rest did so before, and was answered."""
 

@@ -28,7 +28,10 @@ from tests.architecture.meanings_out import MEANINGS
 from tests.architecture.profile import Line, drawn
 
 NOW = datetime(2026, 11, 30, 15, 30, tzinfo=UTC)
-AT = {"room_id": 1, "starts_at": NOW.isoformat(), "ends_at": (NOW + timedelta(minutes=30)).isoformat(), "reason": "felt unwell"}
+AT = {
+    "room_id": 1, "starts_at": NOW.isoformat(), "ends_at": (NOW + timedelta(minutes=30)).isoformat(), "reason": "felt unwell",
+    "other_order_id": 2, "other_order": "F2600000002",
+}  # fmt: skip
 ABOUT = {"scheduling": "step", "exam": "procedure", "report": "report", "charge": "charge", "patient": "patient", "order": "order"}
 
 
@@ -88,9 +91,10 @@ def rows(message: str, *, is_merged: bool) -> Iterator[Any]:
         status=OrderStatus.scheduled, priority=Priority.asap, requested_at=NOW, orderer_number="1234", orderer_name="Grove, Oscar",
         reason="R/O embolism", clinical_information="Cough", danger="Airborne precautions", transport="WHLC",
     )  # fmt: skip
+    yield Order(id=2, patient_id=1, site_id=1, placer_number="P1001", placer_namespace="EHR", filler_number="F2600000002", orderer_name="")
     yield RequestedProcedure(
         id=1, order_id=1, sequence=1, site_id=1, accession_number="A2600000001", study_instance_uid="2.25.1", procedure_id=1,
-        partner_code="71260", partner_text="CT CHEST W", partner_system="C4", status=ProcedureStatus.completed, started_at=NOW,
+        partner_code="71260", partner_text="CT CHEST W", partner_system="C4", laterality="L", status=ProcedureStatus.completed, started_at=NOW,
         ended_at=NOW,
     )  # fmt: skip
     yield ScheduledProcedureStep(

@@ -7,7 +7,7 @@ MOVED_BY = {
     "allergy.patient_id": "ris.patient",
     "coverage.patient_id": "ris.patient",
     "coverage_authorization.patient_id": "ris.patient",
-    "imaging_order.patient_id": "ris.order.service",
+    "imaging_order.patient_id": "ris.order.visits",
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
     "patient_alert.patient_id": "ris.patient",

@@ -1,6 +1,6 @@
 """Orders that the desk changes before they begin, on both engines: split, joined again, replaced, and what their placer says afterwards."""
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +18,9 @@ from ris.order.status import OrderStatus
 from ris.outbox.model import StoredEvent
 from tests.factories.hospital import Hospital
 from tests.factories.orders import booked, make_order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def read_order(ris: Ris, order_id: int) -> Order:

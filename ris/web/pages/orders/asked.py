@@ -68,19 +68,22 @@ def moment(form: Form, name: str, label: str, zone: str) -> datetime | None:
         return None
 
 
-def _procedures(form: Form, offered: Mapping[str, Procedure]) -> tuple[ProcedureRequest, ...]:
-    """Each row names a procedure by its code, or as the list shows it: code, then name."""
-    wanted = []
+def exams(form: Form, offered: Mapping[str, Procedure], name: str = "procedure", side: str = "side") -> list[tuple[Procedure, str]]:
+    """What stands in the rows `<name>_1` and so on: a procedure by its code, or as the list shows it (code, then name), and its side."""
+    found = []
     for row in range(1, ROWS + 1):
-        text = form.text(f"procedure_{row}", "The exam")
-        if not text:
-            continue
-        procedure = offered.get(text.split(" ", 1)[0].upper())
-        if procedure is None:
-            form.errors[f"procedure_{row}"] = "There is no such exam: take one from the list."
-            continue
-        side = form.value(f"side_{row}")
-        wanted.append(desk.procedure_request(procedure, side if side in dict(SIDES) else ""))
+        text = form.text(f"{name}_{row}", "The exam")
+        procedure = offered.get(text.split(" ", 1)[0].upper()) if text else None
+        if procedure is not None:
+            said = form.value(f"{side}_{row}")
+            found.append((procedure, said if said in dict(SIDES) else ""))
+        elif text:
+            form.errors[f"{name}_{row}"] = "There is no such exam: take one from the list."
+    return found
+
+
+def _procedures(form: Form, offered: Mapping[str, Procedure]) -> tuple[ProcedureRequest, ...]:
+    wanted = tuple(desk.procedure_request(procedure, side) for procedure, side in exams(form, offered))
     if not wanted and not any(name.startswith("procedure_") for name in form.errors):
         form.errors["procedure_1"] = "An order asks for at least one exam."
-    return tuple(wanted)
+    return wanted
