@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "d5f0a86b3e19"
-down_revision = "a93e5d17c0b4"
+down_revision = "d41f8a0c26be"
 branch_labels = None
 depends_on = None
 

@@ -94,7 +94,8 @@ def rows(message: str, *, is_merged: bool) -> Iterator[Any]:
     yield Order(id=2, patient_id=1, site_id=1, placer_number="P1001", placer_namespace="EHR", filler_number="F2600000002", orderer_name="")
     yield RequestedProcedure(
         id=1, order_id=1, sequence=1, site_id=1, accession_number="A2600000001", study_instance_uid="2.25.1", procedure_id=1,
-        partner_code="71260", partner_text="CT CHEST W", partner_system="C4", laterality="L", status=ProcedureStatus.completed, started_at=NOW,
+        partner_code="71260", partner_text="CT CHEST W", partner_system="C4", laterality="L", status=ProcedureStatus.completed,
+        started_at=NOW,
         ended_at=NOW,
     )  # fmt: skip
     yield ScheduledProcedureStep(
