@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "d5f0a86b3e19"
-down_revision = "d41f8a0c26be"
+down_revision = "b61d0c7e93fa"
 branch_labels = None
 depends_on = None
 
