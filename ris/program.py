@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from ris.base.clock import Clock, utc_now
+from ris.base.committed import Committed
 from ris.base.database import make_engine, make_sessions, read_session
 from ris.base.uow import SYSTEM, Actor, Hook, UnitOfWork
 from ris.settings import Settings
@@ -18,6 +19,7 @@ class Program:
         self.clock = clock
         self.engine = make_engine(settings.database_url, settings.database.key.get_secret_value() or None)
         self.sessions = make_sessions(self.engine)
+        self.committed = Committed(self.engine)
 
     def uow(self, actor: Actor = SYSTEM) -> UnitOfWork:
         """A unit of work to be used with `with`; services find the settings in `session.info["settings"]`."""
@@ -30,4 +32,5 @@ class Program:
         return read_session(self.sessions)
 
     def close(self) -> None:
+        self.committed.close()
         self.engine.dispose()

@@ -12,6 +12,9 @@ from ris.web.app import create_app
 
 log = logging.getLogger(__name__)
 
+MOST_CONNECTIONS = 2_000
+"""A page that polls keeps its connection open all day."""
+
 
 def serve(ris: Ris) -> None:
     """Serves until SIGTERM or SIGINT; requests that are being answered end first."""
@@ -22,6 +25,9 @@ def serve(ris: Ris) -> None:
         host=web.host,
         port=web.port,
         threads=web.threads,
+        connection_limit=MOST_CONNECTIONS,
+        # select() knows no more than 1,024 files.
+        asyncore_use_poll=True,
         ident="",
         clear_untrusted_proxy_headers=not web.behind_proxy,
     )

@@ -19,6 +19,7 @@ from ris.staff.permission import Permission
 from ris.web import access, page, security
 from ris.web.navigation import NAVIGATION
 from ris.web.pages import PAGES
+from ris.web.polls import Polls
 from ris.web.session import AWAY, DatabaseSessions, current_session
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ def create_app(program: Program) -> Flask:
     app = Flask("ris.web", static_folder=str(STATIC), template_folder=str(STATIC.parent / "templates"))
     app.secret_key = program.settings.web.secret_key.get_secret_value()
     app.extensions["ris"] = program
-    app.session_interface = DatabaseSessions(program)
+    app.session_interface = sessions = DatabaseSessions(program)
+    app.extensions["ris_polls"] = polls = Polls(program, app.wsgi_app, sessions.cookie)
+    app.wsgi_app = polls.answer  # type: ignore[method-assign]
     if program.settings.web.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     app.jinja_env.filters.update(page.FILTERS)

@@ -1,12 +1,15 @@
 """Live lists: what a page shows has a version; a poll that brings the same version is answered with nothing."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, cast
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
+
+from ris.web.polls import Find, Polls, Shown, address_of
+from ris.web.session import current_session
 
 
 def version(rows: Iterable[Any], filters: Mapping[str, str]) -> str:
@@ -18,12 +21,30 @@ def version(rows: Iterable[Any], filters: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
+def shared(key: Hashable, find: Find) -> Shown:
+    """What a list shows; for a poll it may be what was found a moment ago for another person of the same key.
+
+    The key says everything that it depends on; `find` is also called when there is no request any more.
+    """
+    polls = cast("Polls", current_app.extensions["ris_polls"])
+    known = request.args.get("v")
+    shown = polls.shown(key, find, anew=known is None)
+    session = current_session()
+    if known == shown.version and session.row is not None:
+        polls.remember(session.token, address_of(request.environ), key, find, known, session.row)
+    return shown
+
+
 def answer(template: str, rows: Iterable[Any], filters: Mapping[str, str], **context: Any) -> ResponseReturnValue:
     """The whole page; for a poll (`v` in the query) only its block `rows`, or 204 when nothing has changed."""
-    token = version(rows, filters)
+    return drawn(template, version(rows, filters), rows=rows, filters=filters, **context)
+
+
+def drawn(template: str, token: str, **context: Any) -> ResponseReturnValue:
+    """As `answer`, for a version that is known already."""
     known = request.args.get("v")
     if known is None:
-        return render_template(template, rows=rows, filters=filters, version=token, **context)
+        return render_template(template, version=token, **context)
     if known == token:
         return Response(status=204)
-    return render_block(template, "rows", rows=rows, filters=filters, version=token, **context)
+    return render_block(template, "rows", version=token, **context)

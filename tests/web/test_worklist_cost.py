@@ -1,7 +1,5 @@
 """A worklist is polled each three seconds by everybody: it must cost what it shows, not what was ever done."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +11,7 @@ from ris.web.worklists import WORKLISTS
 from ris.web.worklists.listing import View
 from tests.factories.archive import fill_archive
 from tests.factories.hospital import Hospital
+from tests.statements import sent
 
 ARCHIVE = 5_000
 
@@ -22,20 +21,6 @@ def archive(ris: Ris, hospital: Hospital) -> Hospital:
     """Three unread exams above thousands that are read."""
     fill_archive(ris, hospital, exams=ARCHIVE, unread=3, every=timedelta(hours=12))
     return hospital
-
-
-@contextmanager
-def sent(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
-    """The queries that the block sends, with their parameters."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if statement.startswith("SELECT"):
-            statements.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    yield statements
-    sa.event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"])

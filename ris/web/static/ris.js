@@ -67,7 +67,7 @@
   if (!list) return;
   const age = document.querySelector("[data-live-age]");
   let lastAnswer = Date.now();
-  let asked = 0;
+  let underWay = false;
 
   function show() {
     if (!age) return;
@@ -78,9 +78,8 @@
   }
 
   async function poll() {
-    const busy = Date.now() - lastUse < 60000;
-    if (document.hidden || (!busy && Date.now() - asked < 30000)) return;
-    asked = Date.now();
+    if (document.hidden || underWay) return;
+    underWay = true;
     const address = new URL(location.href);
     address.searchParams.set("v", document.querySelector("[data-version]").dataset.version);
     try {
@@ -91,6 +90,7 @@
     } catch {
       // The mark of age says it.
     }
+    underWay = false;
     show();
   }
 
@@ -114,7 +114,9 @@
     document.querySelectorAll("[data-live-urgent]").forEach((node) => { node.textContent = `${fresh.dataset.urgent} STAT`; node.hidden = fresh.dataset.urgent === "0"; });
   }
 
-  setInterval(poll, 3000);
+  // A board on a wall is touched by nobody: as long as it is seen it is kept fresh. A poll without news costs next to nothing.
+  setInterval(poll, 2000);
+  document.addEventListener("visibilitychange", poll);
   setInterval(show, 1000);
   show();
 })();

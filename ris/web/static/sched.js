@@ -347,7 +347,7 @@
   }
 
   const isDragging = () => document.querySelector(".dragged, .ec-dragging, .ec-preview");
-  setInterval(() => document.hidden || isDragging() || underWay || refresh(), 3000);
+  setInterval(() => document.hidden || isDragging() || underWay || refresh(), 2000);
   setInterval(showAge, 1000);
   showAge();
 })();

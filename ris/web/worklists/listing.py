@@ -95,6 +95,8 @@ class Worklist:
     empty: str
     is_dated: bool = True
     """Whether another day than today can be shown."""
+    is_personal: bool = False
+    """Whether it shows something else to another person with the same rights."""
 
     def deed(self, name: str) -> Deed | None:
         return next((deed for deed in self.deeds if deed.name == name), None)

@@ -82,4 +82,5 @@ WORKLIST = Worklist(
     deeds=(Deed("read", "Read", "r", read, "", "primary", leads_to="report.show"),),
     empty="Nothing waits to be read.",
     is_dated=False,
+    is_personal=True,
 )

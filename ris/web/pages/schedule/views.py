@@ -1,7 +1,5 @@
 """The schedule: a day of rooms, what waits for an appointment, booking, moving and cancelling, by mouse, by keys, or by plain forms."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,16 +14,13 @@ from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Modality
 from ris.order.queries import ExamRow
-from ris.patient import alerts
-from ris.patient.alerts import Alert
-from ris.protocol.queries import protocol, protocols
+from ris.protocol.queries import protocol
 from ris.scheduling import offering, queries, service
 from ris.scheduling import waiting as waitlisted
-from ris.scheduling.appointment import AppointmentDetail, helpers_of, rooms_for, site_names, step_ids, zone_of
+from ris.scheduling.appointment import AppointmentDetail, helpers_of, rooms_for, site_names, step_ids
 from ris.scheduling.facts import Asked
 from ris.scheduling.gather import NOTHING, Own
 from ris.scheduling.offering import OfferRow, Slot
-from ris.scheduling.queries import DaySchedule, HeldRow, UnscheduledRow
 from ris.scheduling.rules import check
 from ris.scheduling.rules.finding import Finding
 from ris.staff.permission import Permission
@@ -34,6 +29,7 @@ from ris.web.access import may, not_here, requires, sites_for
 from ris.web.asked import LONGEST, choice
 from ris.web.page import look, look_query, program, reading, working_site
 from ris.web.pages.schedule import drawn, find, waitlist
+from ris.web.pages.schedule.gathered import AskedDay, Day, gather
 from ris.web.pages.schedule.parts import (
     against,
     answers,
@@ -66,24 +62,15 @@ def day() -> ResponseReturnValue:
 @requires(Permission.SCHEDULE_READ)
 def events() -> ResponseReturnValue:
     """What the calendar and the list beside it show; 204 when it is what the page has already."""
-    site_id, on = _site(), _date_asked()
-    words, shown = _narrowed()
-    with reading() as session:
-        schedule = _of_modality(queries.day(session, site_id, on or _today(session, site_id)))
-        waiting = queries.unscheduled(session, [site_id], words, shown)
-        count = queries.unscheduled_count(session, [site_id], words)
-        held = _held(session, schedule)
-        planned = protocols(session, [row.procedure_id for row in waiting])
-        known = _known(session, schedule, waiting)
-    version = live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {"q": words, "count": str(count)})
+    asked = _asked(_site(), _date_asked())
+    version, day = _shared(asked)
     if request.args.get("v") == version:
         return Response(status=204)
-    may_book = may(Permission.SCHEDULE_BOOK, site_id)
     listed = render_block(
-        "schedule/day.html", "waiting", waiting=waiting, count=count, words=words, protocols=planned, alerts=known, zone=schedule.zone,
-        may_book=may_book, schedule=schedule,
+        "schedule/day.html", "waiting", waiting=day.waiting, count=day.count, words=asked.words, protocols=day.protocols, alerts=day.known,
+        zone=day.schedule.zone, may_book=may(Permission.SCHEDULE_BOOK, asked.site_id), schedule=day.schedule, modality=asked.modality,
     )  # fmt: skip
-    return jsonify(version=version, events=_events(schedule, held, known), waiting=listed, waiting_count=count)
+    return jsonify(version=version, events=_events(day), waiting=listed, waiting_count=day.count)
 
 
 @bp.get("/exams/<int:procedure_id>")
@@ -165,16 +152,10 @@ def cancel(step_id: int) -> ResponseReturnValue:
 
 
 def _day(site_id: int, on: date | None) -> str:
-    words, shown = _narrowed()
+    asked = _asked(site_id, on)
+    version, day = _shared(asked)
+    schedule = day.schedule
     with reading() as session:
-        today = _today(session, site_id)
-        whole = queries.day(session, site_id, on or today)
-        schedule = _of_modality(whole)
-        waiting = queries.unscheduled(session, [site_id], words, shown)
-        count = queries.unscheduled_count(session, [site_id], words)
-        held = _held(session, schedule)
-        planned = protocols(session, [row.procedure_id for row in waiting])
-        known = _known(session, schedule, waiting)
         proposals = waitlisted.open_proposals(session, site_id, program().clock())
         sites = _sites(session)
     look_query("schedule", {"site_id": site_id, "date": schedule.day.isoformat()})
@@ -182,48 +163,33 @@ def _day(site_id: int, on: date | None) -> str:
     before, after = drawn.days_around(schedule.day)
     return render_template(
         "schedule/day.html",
-        schedule=schedule, waiting=waiting, count=count, words=words, shown=shown, proposals=proposals, protocols=planned, alerts=known,
-        own_sites=sites, modalities=sorted({room.modality for room in whole.rooms}),
-        modality=request.args.get("modality") or None, today=today, before=before, after=after, zone=schedule.zone,
-        version=live.version([schedule, *held, *waiting, *planned.values(), *sorted(known.items())], {"q": words, "count": str(count)}),
+        schedule=schedule, waiting=day.waiting, count=day.count, words=asked.words, shown=asked.shown, proposals=proposals,
+        protocols=day.protocols, alerts=day.known, own_sites=sites, modalities=day.modalities, modality=asked.modality, today=day.today,
+        before=before, after=after, zone=schedule.zone, version=version,
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
         room_names={room.id: room.name for room in schedule.rooms},
-        calendar={"rooms": drawn.rooms(schedule), "events": _events(schedule, held, known), "first": first, "last": last,
+        calendar={"rooms": drawn.rooms(schedule), "events": _events(day), "first": first, "last": last,
                   "scroll_to": drawn.scroll_to(schedule, program().clock()), "site": str(site_id), "date": schedule.day.isoformat()},
     )  # fmt: skip
 
 
-def _narrowed() -> tuple[str, int]:
-    """The words that the list of waiting orders is narrowed by, and how many of it are shown at most."""
+def _asked(site_id: int, on: date | None) -> AskedDay:
     shown = request.args.get("shown", queries.WAITING_SHOWN, type=int)
-    return request.args.get("q", "").strip()[:LONGEST], min(max(shown, queries.WAITING_SHOWN), MOST_SHOWN)
+    return AskedDay(
+        site_id, on, choice(Modality, request.args.get("modality", "")), request.args.get("q", "").strip()[:LONGEST],
+        min(max(shown, queries.WAITING_SHOWN), MOST_SHOWN),
+    )  # fmt: skip
 
 
-def _of_modality(schedule: DaySchedule) -> DaySchedule:
-    """Only the rooms of the modality asked for, if there is one."""
-    modality = choice(Modality, request.args.get("modality", ""))
-    if modality is None:
-        return schedule
-    rooms = tuple(room for room in schedule.rooms if room.modality == modality)
-    ids = {room.id for room in rooms}
-    return replace(schedule, rooms=rooms, appointments=tuple(a for a in schedule.appointments if a.room_id in ids))
+def _shared(asked: AskedDay) -> tuple[str, Day]:
+    ris = program()
+    shown = live.shared(asked, lambda: gather(ris, asked))
+    return shown.version, shown.content
 
 
-def _held(session: Session, schedule: DaySchedule) -> list[HeldRow]:
-    held = queries.holds(session, schedule.site_id, queries.day_span(schedule.day, schedule.zone), program().clock())
-    ids = {room.id for room in schedule.rooms}
-    return [row for row in held if row.room_id in ids]
-
-
-def _known(session: Session, schedule: DaySchedule, waiting: list[UnscheduledRow]) -> Mapping[int, tuple[Alert, ...]]:
-    """What must be known of each patient on the page."""
-    patient_ids = {row.patient_id for row in schedule.appointments} | {row.patient_id for row in waiting}
-    return alerts.of_patients(session, patient_ids)
-
-
-def _events(schedule: DaySchedule, held: list[HeldRow], known: Mapping[int, tuple[Alert, ...]]) -> list[dict[str, Any]]:
-    return drawn.events(schedule, known) + drawn.holds(held, schedule.zone)
+def _events(day: Day) -> list[dict[str, Any]]:
+    return drawn.events(day.schedule, day.known) + drawn.holds(day.held, day.schedule.zone)
 
 
 def _plan(exam: ExamRow, error: RisError | None = None) -> str:
@@ -295,10 +261,6 @@ def _site() -> int:
 
 def _sites(session: Session) -> list[tuple[int, str]]:
     return site_names(session, sites_for(Permission.SCHEDULE_READ))
-
-
-def _today(session: Session, site_id: int) -> date:
-    return local(program().clock(), zone_of(session, site_id)).date()
 
 
 def _date_asked() -> date | None:

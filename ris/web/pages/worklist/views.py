@@ -12,6 +12,7 @@ from ris.exam.queries import site_of
 from ris.web import live
 from ris.web.access import may, may_anywhere, not_here, person, signed_in, sites_for
 from ris.web.page import changing, look_query, program, reading, use_key, used_before
+from ris.web.polls import Shown
 from ris.web.worklists import WORKLISTS
 from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, with_alerts, zones_of
 
@@ -63,17 +64,25 @@ def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
 
 def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
     filters = _filters(worklist)
-    with reading() as session:
-        zones = zones_of(session, _sites(worklist))
-        everything = with_alerts(
-            session, worklist.lines(session, View(person().id, zones, program().clock(), _date(filters.get("date", ""))))
-        )
-    return live.answer(
+    on, sites, user_id = _date(filters.get("date", "")), _sites(worklist), person().id if worklist.is_personal else 0
+    ris = program()
+
+    def find() -> Shown:
+        with ris.read() as session:
+            view = View(user_id, zones_of(session, sites), ris.clock(), on)
+            everything = with_alerts(session, worklist.lines(session, view))
+        rows = narrowed(everything, filters)
+        return Shown(live.version(rows, filters), (rows, _choices(worklist, everything, filters)))
+
+    shown = live.shared((worklist.name, sites, user_id, tuple(filters.items())), find)
+    rows, choices = shown.content
+    return live.drawn(
         "worklist/show.html",
-        narrowed(everything, filters),
-        filters,
+        shown.version,
+        rows=rows,
+        filters=filters,
         worklist=worklist,
-        choices=_choices(worklist, everything, filters),
+        choices=choices,
         row_version=lambda line: live.version([line], {}),
         refused=refused,
     )

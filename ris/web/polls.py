@@ -1,0 +1,166 @@
+"""Polls without news, answered before anything else is asked: a hundred people keep lists open, and mostly nothing has changed.
+
+What a list shows is found once for all who look at it. A poll whose answer would be "nothing new" is given that answer by
+`unchanged`, as long as whoever asks is still logged in; every other one goes the whole way through the pages.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.http import parse_cookie
+
+from ris.program import Program
+from ris.staff import service as staff
+from ris.staff.model import User, WebSession
+from ris.web.security import HEADERS
+from ris.web.session import POLL_HEADER
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+QUIET_S = 10
+"""While nothing is committed a list is found anew so often: minutes of waiting pass, holds run out."""
+EACH_S = 1.0
+BURST = 3
+"""While others commit all the time a list is found anew once in so many seconds; after a silence so many times at once."""
+RIGHTS_FOR = timedelta(seconds=30)
+"""So long a poll is answered without asking what its person may see. Nothing is shown by it, so nobody sees what was taken from them."""
+FORGOTTEN_S = 60
+"""After so long without being asked for, a list is not kept any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a list shows, and the version that is another as soon as it shows something else."""
+
+    version: str
+    content: Any
+
+
+Find = Callable[[], Shown]
+
+
+@dataclass(slots=True)
+class _Kept:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    shown: Shown | None = None
+    mark: str = ""
+    found_at: float = 0.0
+    asked_at: float = 0.0
+    allowed: float = BURST
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """A session that polls an address, and how what it shows is found."""
+
+    key: Hashable
+    find: Find
+    known: str
+    session: WebSession
+    since: datetime
+    mark: str = ""
+    """When the session was last looked for; empty: not since."""
+
+
+class Polls:
+    """One in each web process; `answer` stands before its application."""
+
+    def __init__(self, program: Program, application: "WSGIApplication", cookie: str, *, ticks: Callable[[], float] = monotonic) -> None:
+        web = program.settings.web
+        self._program = program
+        self._application = application
+        self._cookie = cookie
+        self._ticks = ticks
+        self._idle, self._absolute = timedelta(minutes=web.idle_minutes), timedelta(hours=web.absolute_hours)
+        self._kept: dict[Hashable, _Kept] = {}
+        self._askers: dict[tuple[str, str], _Asker] = {}
+
+    def answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """A poll without news is answered here (204), everything else by the pages."""
+        if _HEADER in environ and self._has_no_news(_token(environ, self._cookie), address_of(environ)):
+            start_response("204 NO CONTENT", [*HEADERS.items(), ("Cache-Control", "no-store")])
+            return ()
+        return self._application(environ, start_response)
+
+    def shown(self, key: Hashable, find: Find, *, anew: bool) -> Shown:
+        """What the list of this key shows: now (`anew`), or a moment ago where others have asked for it."""
+        kept = self._kept.get(key) or self._kept.setdefault(key, self._new())
+        with kept.lock:
+            kept.asked_at = self._ticks()
+            mark = self._program.committed.mark()
+            if kept.shown is None or anew or _is_due(kept, mark, kept.asked_at):
+                kept.shown, kept.mark, kept.found_at = find(), mark, kept.asked_at
+            return kept.shown
+
+    def remember(self, token: str, address: str, key: Hashable, find: Find, known: str, session: WebSession) -> None:
+        """A session that may has polled the address, and nothing was new: the next time it need not go all the way."""
+        now = self._program.clock()
+        for old in [asked for asked, asker in list(self._askers.items()) if not _is_young(asker, now)]:
+            self._askers.pop(old, None)
+        self._askers[token, address] = _Asker(key, find, known, session, now)
+
+    def _has_no_news(self, token: str, address: str) -> bool:
+        asker = self._askers.get((token, address))
+        if asker is None:
+            return False
+        try:
+            return self._may_still(token, address, asker) and self.shown(asker.key, asker.find, anew=False).version == asker.known
+        except SQLAlchemyError:
+            return False
+
+    def _may_still(self, token: str, address: str, asker: _Asker) -> bool:
+        now = self._program.clock()
+        mark = self._program.committed.mark()
+        if not _is_young(asker, now):
+            return False
+        if mark != asker.mark:
+            session = self._session(token)
+            if session is None or session.site_id != asker.session.site_id:
+                return False
+            asker = self._askers[token, address] = replace(asker, session=session, mark=mark)
+        return staff.live_session(asker.session, now=now, idle=self._idle, absolute=self._absolute)
+
+    def _session(self, token: str) -> WebSession | None:
+        own = sa.select(WebSession).join(User, User.id == WebSession.user_id)
+        with self._program.read() as reading:
+            return reading.scalars(own.where(WebSession.token_hash == staff.token_hash(token), User.active)).one_or_none()
+
+    def _new(self) -> _Kept:
+        now = self._ticks()
+        for key in [key for key, kept in list(self._kept.items()) if now - kept.asked_at > FORGOTTEN_S]:
+            self._kept.pop(key, None)
+        return _Kept(asked_at=now)
+
+
+_HEADER = f"HTTP_{POLL_HEADER.upper().replace('-', '_')}"
+
+
+def address_of(environ: "WSGIEnvironment") -> str:
+    return f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
+
+
+def _token(environ: "WSGIEnvironment", cookie: str) -> str:
+    return parse_cookie(environ).get(cookie, "")
+
+
+def _is_young(asker: _Asker, now: datetime) -> bool:
+    return timedelta(0) <= now - asker.since < RIGHTS_FOR
+
+
+def _is_due(kept: _Kept, mark: str, now: float) -> bool:
+    """Whether what is kept may be something else by now, and its turn has come."""
+    passed = now - kept.found_at
+    if mark == kept.mark:
+        return passed > QUIET_S
+    allowed = min(kept.allowed + passed / EACH_S, BURST)
+    if allowed < 1:
+        return False
+    kept.allowed = allowed - 1
+    return True
