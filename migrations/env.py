@@ -14,12 +14,13 @@ from ris.base.database import make_engine
 from ris.base.orm import UtcDateTime
 from ris.bootstrap import METADATA
 from ris.exports.model import ExportContent
+from ris.imports.model import ImportFile
 from ris.outbox.hold import OutboundHold
 from ris.processes.job_model import JobRun
 from ris.settings import load
 
 # Tables of modules that the composition root does not load.
-BESIDES = (ExportContent, JobRun, OutboundHold)
+BESIDES = (ExportContent, ImportFile, JobRun, OutboundHold)
 
 ONE_AT_A_TIME = 0x52495364
 """Key of the advisory lock under which two programs that migrate at once queue (PostgreSQL)."""
