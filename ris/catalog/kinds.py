@@ -58,6 +58,8 @@ PROCEDURE = Record(
     ),
     ("code",),
     _paid,
+    touches=("modality", "sided", "contrast", "needs_protocol", "needs_consent", "preparation", "active"),
+    listed=("code", "name", "modality", "region", "minutes", "contrast", "needs_protocol", "needs_consent", "active"),
 )
 
 
@@ -85,6 +87,8 @@ DURATION = Record(
     ("procedure", "step", "room"),
     _fits_a_day,
     parent="procedure",
+    touches=("set_up_minutes", "minutes", "clean_up_minutes", "active"),
+    listed=("procedure", "room", "step", "set_up_minutes", "minutes", "clean_up_minutes", "active"),
 )
 
 
@@ -110,6 +114,7 @@ STEP = Record(
     ("procedure", "step"),
     _gap_in_order,
     parent="procedure",
+    touches=("gap_min_minutes", "gap_max_minutes", "active"),
 )
 
 PREPARATION = Record(
@@ -142,6 +147,7 @@ NEED = Record(
     ),
     ("procedure", "step", "capability"),
     parent="procedure",
+    touches=("active",),
 )
 
 

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 
-from ris.catalog.kinds import RECORDS
+from ris.catalog.kinds import RECORDS as CATALOGUE
+from ris.catalog.records.record import Record
 from ris.imports.kind import Kind
 from ris.imports.records import kind_of
+from ris.protocol.codes import PROTOCOL_CODE
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*(kind_of(record) for record in RECORDS),)}
+RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE)}
+"""The reference data that is edited one by one too."""
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*(kind_of(record) for record in RECORDS.values()),)}

@@ -30,6 +30,11 @@ class Result:
         return not self.counts[Verdict.wrong]
 
     @property
+    def became(self) -> dict[str, int]:
+        """Verdict to count, of those that came about."""
+        return {verdict.value: count for verdict in Verdict if (count := self.counts[verdict])}
+
+    @property
     def changes(self) -> int:
         return self.counts[Verdict.new] + self.counts[Verdict.changed]
 
@@ -43,6 +48,8 @@ class Order:
     file_name: str
     tell: bool = False
     """Whether partners and patients are told, as they are of what people do."""
+    at_the_end: Callable[[UnitOfWork, Result], None] = lambda _uow, _result: None
+    """What is written in the same transaction once the file is taken in."""
 
 
 Report = Callable[[Finding], None]
@@ -54,57 +61,75 @@ class _TakenBack(Exception):
     pass
 
 
-def look(program: Program, order: Order, file: BinaryIO, report: Report, progress: Progress = lambda _: None) -> Result:
-    """What taking the file in would do: it is done, and taken back. Raises BadFile for one that cannot be read.
+class Run:
+    """One way through a file, in steps: each yields the number of lines that were read. Given up in between, nothing of it stays."""
 
-    Only so many lines at once stand in a transaction, so that others can write in between.
-    """
-    taking = _Taking(order, report, progress)
-    parts = _parts(order.kind, file)
-    if order.kind.as_one:
-        _take_back(program, order, taking, parts)
-    else:
+    def __init__(self, program: Program, order: Order, file: BinaryIO, report: Report) -> None:
+        self.program = program
+        self.order = order
+        self.file = file
+        self.result = Result()
+        self._taking = _Taking(order.kind, self.result, report)
+
+    def looking(self) -> Iterator[int]:
+        """What taking the file in would do: it is done, and taken back. Raises BadFile for one that cannot be read.
+
+        Only so many lines at once stand in a transaction, so that others can write in between.
+        """
+        parts = _parts(self.order.kind, self.file)
+        if self.order.kind.as_one:
+            yield from self._taken_back(parts)
+            return
         for part in parts:
-            _take_back(program, order, taking, iter([part]))
-    return taking.result
+            yield from self._taken_back(iter([part]))
+
+    def applying(self) -> Iterator[int]:
+        """Takes the file in, in one transaction; nothing of it stays when a line is wrong. Raises BadFile."""
+        try:
+            with self._uow() as uow:
+                yield from self._taking.take_all(uow, _parts(self.order.kind, self.file))
+                if not self.result.is_right:
+                    raise _TakenBack
+                if self.result.changes:
+                    _note(uow, self.order, self.result)
+                self.order.at_the_end(uow, self.result)
+        except _TakenBack:
+            return
+        self.result.applied = True
+
+    def _taken_back(self, parts: Iterator[list[Line]]) -> Iterator[int]:
+        try:
+            with self._uow() as uow:
+                yield from self._taking.take_all(uow, parts)
+                raise _TakenBack
+        except _TakenBack:
+            return
+
+    def _uow(self) -> UnitOfWork:
+        uow = self.program.uow(self.order.actor)
+        uow.is_quiet = not self.order.tell
+        return uow
+
+
+def look(program: Program, order: Order, file: BinaryIO, report: Report, progress: Progress = lambda _: None) -> Result:
+    """`Run.looking` to its end."""
+    run = Run(program, order, file, report)
+    for lines in run.looking():
+        progress(lines)
+    return run.result
 
 
 def apply(program: Program, order: Order, file: BinaryIO, report: Report, progress: Progress = lambda _: None) -> Result:
-    """Takes the file in, in one transaction; nothing of it stays when a line is wrong. Raises BadFile."""
-    taking = _Taking(order, report, progress)
-
-    try:
-        with _uow(program, order) as uow:
-            taking.take_all(uow, _parts(order.kind, file))
-            if not taking.result.is_right:
-                raise _TakenBack
-            if taking.result.changes:
-                _note(uow, order, taking.result)
-    except _TakenBack:
-        return taking.result
-    taking.result.applied = True
-    return taking.result
+    """`Run.applying` to its end."""
+    run = Run(program, order, file, report)
+    for lines in run.applying():
+        progress(lines)
+    return run.result
 
 
 def _note(uow: UnitOfWork, order: Order, result: Result) -> None:
-    counts = {verdict.value: count for verdict, count in result.counts.items()}
-    facts = {"kind": order.kind.name, "file": order.file_name, "told": order.tell, **counts}
+    facts = {"kind": order.kind.name, "file": order.file_name, "told": order.tell, **result.became}
     uow.emit(Event("import.applied", Ref("import", 0), facts=facts))
-
-
-def _uow(program: Program, order: Order) -> UnitOfWork:
-    uow = program.uow(order.actor)
-    uow.is_quiet = not order.tell
-    return uow
-
-
-def _take_back(program: Program, order: Order, taking: "_Taking", parts: Iterator[list[Line]]) -> None:
-    try:
-        with _uow(program, order) as uow:
-            taking.take_all(uow, parts)
-            raise _TakenBack
-    except _TakenBack:
-        return
 
 
 def _parts(kind: Kind, file: BinaryIO) -> Iterator[list[Line]]:
@@ -114,20 +139,20 @@ def _parts(kind: Kind, file: BinaryIO) -> Iterator[list[Line]]:
 
 
 class _Taking:
-    """One way through a file."""
+    """What becomes of lines."""
 
-    def __init__(self, order: Order, report: Report, progress: Progress) -> None:
-        self.kind = order.kind
+    def __init__(self, kind: Kind, result: Result, report: Report) -> None:
+        self.kind = kind
+        self.result = result
         self.report = report
-        self.progress = progress
-        self.result = Result()
         self._seen: dict[int, int] = {}
         """Hash of a key to the line that has it."""
 
-    def take_all(self, uow: UnitOfWork, parts: Iterator[list[Line]]) -> None:
+    def take_all(self, uow: UnitOfWork, parts: Iterator[list[Line]]) -> Iterator[int]:
         for part in parts:
             self.take(uow, part)
             uow.forget()
+            yield self.result.lines
 
     def take(self, uow: UnitOfWork, part: Sequence[Line]) -> None:
         for line in part:
@@ -140,7 +165,6 @@ class _Taking:
         for line in part:
             self._tell(line)
         self.result.lines += len(part)
-        self.progress(self.result.lines)
 
     def _stands_once(self, line: Line) -> None:
         if line.is_wrong:

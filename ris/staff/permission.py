@@ -12,11 +12,13 @@ class Permission(enum.StrEnum):
     CHARGE_RELEASE = "charge:release"
     EXAM_PERFORM = "exam:perform"
     EXAM_READ = "exam:read"
+    IMPORT_RUN = "import:run"
     INTERFACE_MANAGE = "interface:manage"
     INTERFACE_READ = "interface:read"
     ORDER_CANCEL = "order:cancel"
     ORDER_ENTER = "order:enter"
     PATIENT_EDIT = "patient:edit"
+    PATIENT_IMPORT = "patient:import"
     PATIENT_MERGE = "patient:merge"
     PATIENT_READ = "patient:read"
     PATIENT_SCREEN = "patient:screen"
@@ -66,9 +68,19 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",
-        (P.EXAM_READ, P.PATIENT_READ, P.INTERFACE_READ, P.INTERFACE_MANAGE, P.PATIENT_MERGE, P.TASK_READ, P.TASK_CLOSE),
+        (
+            P.EXAM_READ,
+            P.PATIENT_READ,
+            P.INTERFACE_READ,
+            P.INTERFACE_MANAGE,
+            P.IMPORT_RUN,
+            P.PATIENT_IMPORT,
+            P.PATIENT_MERGE,
+            P.TASK_READ,
+            P.TASK_CLOSE,
+        ),
     ),
     "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
-    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE)),
+    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE, P.IMPORT_RUN)),
 }
 """Code to name and rights. Administrators manage accounts, rules and the catalogue, and see no patient."""

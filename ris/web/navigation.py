@@ -30,5 +30,7 @@ NAVIGATION = (
     Item("Partners", "partners.index", Permission.INTERFACE_MANAGE),
     Item("Audit", "audit.index", Permission.AUDIT_READ),
     Item("Users", "users.index", Permission.USER_MANAGE),
+    Item("Catalogue", "catalog.index", Permission.CATALOG_MANAGE),
+    Item("Files", "imports.index", Permission.IMPORT_RUN),
     Item("Rules", "rules.index", Permission.RULE_MANAGE),
 )

@@ -6,6 +6,7 @@ from flask import Flask, Response, abort, request
 from flask_wtf import CSRFProtect
 
 from ris.base.errors import Unavailable
+from ris.imports.files import MOST_BYTES
 from ris.web.session import AWAY, current_session
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_AROUND_A_FILE = 64 * 1024
+"""Bytes of the form that a file comes in."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 csrf = CSRFProtect()
@@ -32,6 +35,7 @@ def protect(app: Flask, *, tls: bool) -> None:
     # The token is good as long as the session is.
     app.config.update(WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, MAX_CONTENT_LENGTH=4 * 1024 * 1024)
     app.before_request(_same_origin)
+    app.before_request(_let_files_in)
     app.before_request(_session_is_known)
     csrf.init_app(app)
 
@@ -46,6 +50,12 @@ def protect(app: Flask, *, tls: bool) -> None:
         else:
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _let_files_in() -> None:
+    """A file of many lines is larger than any form: where one is expected, from somebody who is logged in."""
+    if request.endpoint == "imports.bring" and "_user_id" in current_session():
+        request.max_content_length = MOST_BYTES + _AROUND_A_FILE
 
 
 def _session_is_known() -> None:

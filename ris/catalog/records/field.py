@@ -82,6 +82,20 @@ class Field:
     def write(self, known: Known, value: Any) -> str:
         return str(value)
 
+    @property
+    def control(self) -> str:
+        """What a form has for it: text, lines or select."""
+        return "text"
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """Value and what a person reads for it, of a select."""
+        return ()
+
+    def shown(self, text: str) -> str:
+        """As a person reads what `write` has written."""
+        return dict(self.options).get(text, text)
+
 
 @dataclass(frozen=True, slots=True)
 class Lines(Field):
@@ -89,6 +103,10 @@ class Lines(Field):
 
     longest: int = 4000
     rows: int = 3
+
+    @property
+    def control(self) -> str:
+        return "lines"
 
     def read(self, known: Known, text: str) -> Any:
         return text.replace("\r\n", "\n").replace("\r", "\n").strip()
@@ -170,6 +188,14 @@ class YesNo(Field):
     default: str = NO
 
     @property
+    def control(self) -> str:
+        return "select"
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        return (YES, YES), (NO, NO)
+
+    @property
     def told(self) -> str:
         return "yes or no"
 
@@ -190,6 +216,10 @@ class Choice(Field):
     of: type[StrEnum] = StrEnum
     labels: Iterable[tuple[str, str]] = ()
     """Value and what a person reads for it; without them the value is read."""
+
+    @property
+    def control(self) -> str:
+        return "select"
 
     @property
     def told(self) -> str:

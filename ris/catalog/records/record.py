@@ -47,10 +47,19 @@ class Record:
     check: Callable[[Known, Mapping[str, Any]], Iterable[Problem]] = _nothing
     """What must hold between the values, by attribute; a file and a form are both held to it."""
     parent: str = ""
-    """The field that names what it belongs to."""
+    """The field that names the procedure that it belongs to."""
+    touches: tuple[str, ...] = ()
+    """Fields whose change those who have an appointment ahead may feel."""
+    listed: tuple[str, ...] = ()
+    """Fields that a list shows; all where none is named."""
 
     def field(self, name: str) -> Field:
         return next(field for field in self.fields if field.name == name)
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """Of a list."""
+        return tuple(self.field(name) for name in self.listed) or self.fields
 
     def texts(self, known: Known, row: Any) -> dict[str, str]:
         """As a form and a file show it."""

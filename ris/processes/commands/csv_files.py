@@ -61,7 +61,7 @@ def columns_csv(kind: str) -> None:
 
 
 def said(result: Result, *, applies: bool) -> str:
-    counts = ", ".join(f"{count} {verdict}" for verdict in Verdict if (count := result.counts[verdict])) or "nothing in it"
+    counts = ", ".join(f"{count} {name}" for name, count in result.became.items()) or "nothing in it"
     if not result.is_right:
         return f"{result.lines} lines: {counts}; nothing is taken in while a line is wrong"
     if result.applied:

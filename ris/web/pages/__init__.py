@@ -4,10 +4,12 @@ from flask import Blueprint
 
 from ris.web.pages.account.views import bp as account
 from ris.web.pages.audit.views import bp as audit
+from ris.web.pages.catalog.views import bp as catalog
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.consent.views import bp as consent
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.health.views import bp as health
+from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.labels.views import bp as labels
 from ris.web.pages.merges.views import bp as merges
@@ -33,12 +35,14 @@ from ris.web.pages.worklist.views import bp as worklist
 PAGES: tuple[Blueprint, ...] = (
     account,
     audit,
+    catalog,
     charges,
     coverage,
     consent,
     exam,
     exam_rules,
     health,
+    imports,
     interfaces,
     labels,
     merges,

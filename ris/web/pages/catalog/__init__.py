@@ -1,0 +1,1 @@
+"""The catalogue: what the department offers, edited one by one."""
