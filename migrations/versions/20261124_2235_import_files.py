@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "e27a90d4c15b"
-down_revision = "b61d0c7e93fa"
+down_revision = "0b7e93c41fd8"
 branch_labels = None
 depends_on = None
 
