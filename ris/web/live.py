@@ -40,11 +40,11 @@ def answer(template: str, rows: Iterable[Any], filters: Mapping[str, str], **con
     return drawn(template, version(rows, filters), rows=rows, filters=filters, **context)
 
 
-def drawn(template: str, token: str, **context: Any) -> ResponseReturnValue:
-    """As `answer`, for a version that is known already."""
+def drawn(template: str, token: str, block: str = "rows", **context: Any) -> ResponseReturnValue:
+    """As `answer`, for a version that is known already, and for a block of any name."""
     known = request.args.get("v")
     if known is None:
         return render_template(template, version=token, **context)
     if known == token:
         return Response(status=204)
-    return render_block(template, "rows", version=token, **context)
+    return render_block(template, block, version=token, **context)

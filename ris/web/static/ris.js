@@ -65,11 +65,11 @@
 
   const list = document.querySelector("[data-live]");
   if (!list) return;
-  const age = document.querySelector("[data-live-age]");
   let lastAnswer = Date.now();
   let underWay = false;
 
   function show() {
+    const age = document.querySelector("[data-live-age]");
     if (!age) return;
     const seconds = (Date.now() - lastAnswer) / 1000;
     age.textContent = `updated ${new Date(lastAnswer).toLocaleTimeString([], { hour12: false })}`;
@@ -85,7 +85,7 @@
     try {
       const answer = await fetch(address, { headers: { "X-Poll": "1" } });
       if (answer.status === 401 || answer.redirected) return location.reload();
-      if (answer.status === 200) morph(await answer.text());
+      if (answer.status === 200) (list.dataset.live === "part" ? morphPart : morph)(await answer.text());
       if (answer.ok) lastAnswer = Date.now();
     } catch {
       // The mark of age says it.
@@ -105,13 +105,39 @@
       const known = old.get(row.id);
       return known && row.id && (known === typed || known.dataset.version === row.dataset.version) ? known : document.adoptNode(row);
     });
-    if (rows.some((row, i) => row !== body.rows[i]) || rows.length !== body.rows.length) {
-      body.replaceChildren(...rows);
-      if (focused) document.getElementById(focused)?.focus();
-    }
+    const staying = new Set(rows);
+    [...body.rows].forEach((row) => staying.has(row) || row.remove());
+    rows.forEach((row, i) => row === body.rows[i] || body.insertBefore(row, body.rows[i] || null));
+    if (focused && document.activeElement?.closest("tr")?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
     body.dataset.version = fresh.dataset.version;
     document.querySelectorAll("[data-live-count]").forEach((node) => { node.textContent = fresh.dataset.count; });
     document.querySelectorAll("[data-live-urgent]").forEach((node) => { node.textContent = `${fresh.dataset.urgent} STAT`; node.hidden = fresh.dataset.urgent === "0"; });
+  }
+
+  // A part of a page: whatever is the same stays the same node, and so focus, scroll, what is unfolded and what is typed stay.
+  function morphPart(html) {
+    blend(list, new DOMParser().parseFromString(html, "text/html").querySelector("[data-live]"));
+  }
+
+  function blend(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) return old.replaceWith(fresh);
+    if (old.nodeType !== Node.ELEMENT_NODE) return void (old.data = fresh.data);
+    const kept = (name) => name === "open" && old.nodeName === "DETAILS";
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !kept(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (!kept(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.matches("[data-live-age]")) return;
+    // What is equal at the beginning and at the end belongs together; in between, one by one.
+    const [mine, theirs] = [[...old.childNodes], [...fresh.childNodes]];
+    const shorter = Math.min(mine.length, theirs.length);
+    let head = 0;
+    let tail = 0;
+    while (head < shorter && mine[head].isEqualNode(theirs[head])) head += 1;
+    while (tail < shorter - head && mine.at(-1 - tail).isEqualNode(theirs.at(-1 - tail))) tail += 1;
+    const after = mine[mine.length - tail] || null;
+    const [left, wanted] = [mine.slice(head, mine.length - tail), theirs.slice(head, theirs.length - tail)];
+    left.slice(wanted.length).forEach((node) => node.remove());
+    wanted.forEach((node, i) => (i < left.length ? blend(left[i], node) : old.insertBefore(node, after)));
   }
 
   // A board on a wall is touched by nobody: as long as it is seen it is kept fresh. A poll without news costs next to nothing.
