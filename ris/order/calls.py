@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,13 +12,10 @@ from ris.base.errors import Invalid
 from ris.base.ids import new_id
 from ris.base.uow import UnitOfWork, service
 from ris.catalog.model import Procedure, Site
+from ris.order.listed import ListedExam, listed
 from ris.order.model import CallAttempt, CallOutcome, Order, RequestedProcedure
-from ris.order.queries import PROCEDURE_NAME
 from ris.order.service import get_procedure, procedure_event
-from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
-from ris.patient.model import Patient
-from ris.patient.mrn import MRN
-from ris.patient.name import Named
+from ris.order.status import PRIORITY_RANK, ProcedureStatus
 
 LONGEST_NOTE = 200
 
@@ -32,42 +29,27 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingRow(Named):
+class WaitingRow(ListedExam):
     """An exam without an appointment; times are UTC, `zone` is the site's."""
 
-    procedure_id: int
     order_id: int
-    accession_number: str
-    procedure_name: str
     is_known: bool
     """Whether the ordered code is in our catalogue."""
-    priority: Priority
     requested_at: datetime | None
     placed_at: datetime
     held_at: datetime | None
     held_reason: str
     site_name: str
     zone: str
-    patient_id: int
-    family: str
-    given: str
-    birth_date: date | None
-    phone: str
-    mrn: str | None
 
 
 def waiting(session: Session, site_ids: Collection[int], limit: int = 300) -> list[WaitingRow]:
     """Exams without an appointment: urgent ones first, then by the time wished for, then by age; those on hold last."""
     rows = session.execute(
-        sa.select(
-            RequestedProcedure.id, Order.id, RequestedProcedure.accession_number, PROCEDURE_NAME, Procedure.id.is_not(None),
-            Order.priority, Order.requested_at, Order.placed_at, Order.held_at, Order.held_reason, Site.name, Site.zone, Patient.id,
-            Patient.family, Patient.given, Patient.birth_date, Patient.phone, MRN,
+        listed(
+            Order.id, Procedure.id.is_not(None), Order.requested_at, Order.placed_at, Order.held_at, Order.held_reason, Site.name, Site.zone
         )
-        .join(Order, Order.id == RequestedProcedure.order_id)
-        .join(Patient, Patient.id == Order.patient_id)
         .join(Site, Site.id == RequestedProcedure.site_id)
-        .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .where(RequestedProcedure.site_id.in_(site_ids), RequestedProcedure.status == ProcedureStatus.ordered)
         .order_by(
             Order.held_at.is_not(None), sa.case(PRIORITY_RANK, value=Order.priority),

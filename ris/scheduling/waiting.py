@@ -1,18 +1,16 @@
 """What the waiting list shows: who waits for an earlier slot, what they have, and what is proposed to them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.catalog.model import Procedure, Room
+from ris.catalog.model import Room
+from ris.order.listed import ListedExam, listed
 from ris.order.model import Order, RequestedProcedure
-from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
-from ris.patient.model import Patient
-from ris.patient.mrn import MRN
-from ris.patient.name import Named
+from ris.order.status import PRIORITY_RANK, ProcedureStatus
 from ris.scheduling.model import Proposal, ProposalState, ScheduledProcedureStep, WaitlistEntry, WaitState
 from ris.scheduling.places import Place, read_place
 from ris.scheduling.status import StepStatus
@@ -25,12 +23,8 @@ class ProposedPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingRow(Named):
+class WaitingRow(ListedExam):
     entry_id: int
-    procedure_id: int
-    accession_number: str
-    procedure_name: str
-    priority: Priority
     not_before: time | None
     not_after: time | None
     notice_minutes: int
@@ -39,12 +33,6 @@ class WaitingRow(Named):
     created_by: str
     planned_at: datetime | None
     """The first of its appointments; None while it has none."""
-    patient_id: int
-    family: str
-    given: str
-    birth_date: date | None
-    phone: str
-    mrn: str | None
     proposal_id: int | None
     parts: tuple[ProposedPlace, ...]
     """Empty without a proposal."""
@@ -62,16 +50,11 @@ def of_site(session: Session, site_id: int, now: datetime) -> list[WaitingRow]:
     """In the order in which they are asked; proposals whose time has begun are not shown any more."""
     is_open = sa.and_(Proposal.entry_id == WaitlistEntry.id, Proposal.state == ProposalState.open, Proposal.ends_at > now)
     rows = session.execute(
-        sa.select(
-            WaitlistEntry.id, RequestedProcedure.id, RequestedProcedure.accession_number, Procedure.name, Order.priority,
-            WaitlistEntry.not_before, WaitlistEntry.not_after, WaitlistEntry.notice_minutes, WaitlistEntry.note, WaitlistEntry.created_at,
-            WaitlistEntry.created_by, _PLANNED, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.phone, MRN,
-            Proposal.id, Proposal.places,
+        listed(
+            WaitlistEntry.id, WaitlistEntry.not_before, WaitlistEntry.not_after, WaitlistEntry.notice_minutes, WaitlistEntry.note,
+            WaitlistEntry.created_at, WaitlistEntry.created_by, _PLANNED, Proposal.id, Proposal.places,
         )
-        .join(RequestedProcedure, RequestedProcedure.id == WaitlistEntry.procedure_id)
-        .join(Order, Order.id == RequestedProcedure.order_id)
-        .join(Patient, Patient.id == Order.patient_id)
-        .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .join(WaitlistEntry, WaitlistEntry.procedure_id == RequestedProcedure.id)
         .outerjoin(Proposal, is_open)
         .where(
             WaitlistEntry.site_id == site_id, WaitlistEntry.state == WaitState.waiting,
