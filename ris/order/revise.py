@@ -32,6 +32,7 @@ _COPIED = tuple(column.key for column in sa.inspect(Order).columns if column.key
 @service
 def change(uow: UnitOfWork, procedure_id: int, kind: Procedure, laterality: str, reason: str) -> RequestedProcedure:
     """The exam is another one, or of another side, from now on; what was asked for is kept, and changing it back forgets the change.
+    A side where none was said is no change of what was asked for.
 
     Raises Invalid without a reason, NotAllowedNow once it has begun.
     """
@@ -42,11 +43,13 @@ def change(uow: UnitOfWork, procedure_id: int, kind: Procedure, laterality: str,
         return procedure
     uow.touch()
     before = _said(uow, procedure)
-    if procedure.changed_at is None:
+    names_side = kind.id == procedure.procedure_id and not procedure.laterality
+    if procedure.changed_at is None and not names_side:
         procedure.asked_procedure_id, procedure.asked_laterality = procedure.procedure_id, procedure.laterality
     if procedure.procedure_id is None:
         task.settle(uow, "map_procedure", Ref("procedure", procedure_id))
-    procedure.procedure_id, procedure.laterality, procedure.changed_at = kind.id, laterality, uow.now
+    procedure.procedure_id, procedure.laterality = kind.id, laterality
+    procedure.changed_at = procedure.changed_at if names_side else uow.now
     if (kind.id, laterality) == (procedure.asked_procedure_id, procedure.asked_laterality):
         procedure.asked_procedure_id, procedure.asked_laterality, procedure.changed_at = None, "", None
     uow.emit(procedure_event("order.procedure_changed", procedure, reason=why, before=before, after=_said(uow, procedure)))

@@ -1,11 +1,13 @@
 """What is known of a patient's body: allergies, and the findings that an exam depends on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from ris.base.errors import Invalid
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
@@ -91,3 +93,31 @@ def observe(uow: UnitOfWork, patient_id: int, partner_id: int, said: Sequence[Ob
             changed.append(one.kind.value)
     if changed:
         uow.emit(Event("patient.observed", Ref("patient", patient_id), patient_id=patient_id, facts={"kinds": sorted(set(changed))}))
+
+
+MEASURED: dict[ObservationKind, dict[str, tuple[float, float]]] = {
+    ObservationKind.weight: {"kg": (0.3, 500)},
+    ObservationKind.creatinine: {"mg/dL": (0.05, 30), "umol/L": (5, 2600)},
+}
+"""What the desk may enter: unit to least and most."""
+
+
+@service
+def measure(uow: UnitOfWork, patient_id: int, kind: ObservationKind, value: str, unit: str) -> Observation:
+    """A value that the desk was told, as of now. Raises Invalid for what is no such value in that unit."""
+    text = value.strip().replace(",", ".")
+    bounds = MEASURED.get(kind, {}).get(unit)
+    if bounds is None:
+        raise Invalid("this value is not entered here")
+    if not _DECIMAL.fullmatch(text) or not bounds[0] <= float(text) <= bounds[1]:
+        raise Invalid(f"a {kind} is between {bounds[0]:g} and {bounds[1]:g} {unit}", error_code="102")
+    row = uow.add(
+        Observation(
+            id=new_id(), patient_id=patient_id, partner_id=None, kind=kind, value=text, unit=unit, observed_at=uow.now, status="F"
+        )
+    )  # fmt: skip
+    uow.emit(Event("patient.observed", Ref("patient", patient_id), patient_id=patient_id, facts={"kinds": [kind.value]}))
+    return row
+
+
+_DECIMAL = re.compile(r"\d{1,5}(\.\d{1,3})?")

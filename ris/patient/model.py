@@ -234,7 +234,8 @@ class Observation(Versioned, Base):
 
     id: Mapped[Key]
     patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
-    partner_id: Mapped[int] = mapped_column(references("partner.id"))
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
+    """Who sent it; None for what the desk was told."""
     kind: Mapped[ObservationKind]
     value: Mapped[str]
     """OBX-5 as it was sent, a comparator before the number."""

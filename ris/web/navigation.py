@@ -17,6 +17,7 @@ class Item:
 NAVIGATION = (
     Item("Schedule", "schedule.day", Permission.SCHEDULE_BOOK),
     Item("To schedule", "worklist.show", Permission.SCHEDULE_BOOK, {"name": "unscheduled"}),
+    Item("Missing data", "missing.index", Permission.ORDER_ENTER),
     Item("New patient", "registration.new", Permission.PATIENT_EDIT),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Waiting", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "queue"}),

@@ -105,6 +105,8 @@ ROUTES: dict[str, P | str] = {
     "merges.index": P.PATIENT_MERGE,
     "merges.merge": P.PATIENT_MERGE,
     "merges.preview": P.PATIENT_MERGE,
+    "missing.index": P.ORDER_ENTER,
+    "missing.mend": P.ORDER_ENTER,
     "orders.attach": P.ORDER_ENTER,
     "orders.authorize": P.ORDER_ENTER,
     "orders.cancel": P.ORDER_CANCEL,

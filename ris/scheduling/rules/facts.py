@@ -45,6 +45,9 @@ class Exam:
     """Whether a radiologist has to say how it is done, and has not."""
     target_at: datetime | None
     """When a radiologist wants it to have begun."""
+    reason: str = ""
+    callback: str = ""
+    """The orderer's telephone number."""
 
     def is_among(self, selector: str) -> bool:
         return matches(selector, Kind(self.code, self.modality, self.contrast))
@@ -135,7 +138,7 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
     row = session.execute(
         sa.select(
             Site.zone, Order.id, RequestedProcedure.accession_number, Procedure, Order.priority, Order.danger, Patient,
-            Visit.ambulatory_status, ExamProtocol.status, ExamProtocol.target_at,
+            Visit.ambulatory_status, ExamProtocol.status, ExamProtocol.target_at, Order.reason, Order.callback,
         )
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)
@@ -146,10 +149,10 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
         .outerjoin(ExamProtocol, ExamProtocol.procedure_id == RequestedProcedure.id)
         .where(RequestedProcedure.id == procedure_id)
     ).one()  # fmt: skip
-    zone, order_id, accession, kind, priority, danger, patient, ambulatory, protocol, target_at = row
+    zone, order_id, accession, kind, priority, danger, patient, ambulatory, protocol, target_at, reason, callback = row
     exam = Exam(
         procedure_id, order_id, accession, kind.code, kind.name, kind.modality, kind.region, kind.contrast, kind.preparation, priority,
-        danger, kind.needs_protocol and protocol is not ProtocolStatus.approved, target_at,
+        danger, kind.needs_protocol and protocol is not ProtocolStatus.approved, target_at, reason, callback,
     )  # fmt: skip
     person = Person(
         patient.id, patient.birth_date, patient.sex, ambulatory or "",

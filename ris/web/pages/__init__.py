@@ -14,6 +14,7 @@ from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.labels.views import bp as labels
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.orders.blueprints import bp as orders
+from ris.web.pages.orders.missing import bp as missing
 from ris.web.pages.partners.views import bp as partners
 from ris.web.pages.patient.coverage import bp as coverage
 from ris.web.pages.patient.registration import bp as registration
@@ -46,6 +47,7 @@ PAGES: tuple[Blueprint, ...] = (
     interfaces,
     labels,
     merges,
+    missing,
     orders,
     partners,
     patient,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ris.scheduling.rules.facts import Facts
 from ris.scheduling.rules.finding import Objection
-from ris.scheduling.rules.kinds import history, payment, planning, safety
+from ris.scheduling.rules.kinds import data, history, payment, planning, safety
 from ris.scheduling.rules.kinds.parameter import Choice, Exams, Number, Parameter, Parameters, Text
 
 
@@ -71,6 +71,17 @@ KINDS: Mapping[str, Kind] = {
             _CONTRAST,
             Number("lowest", "Lowest eGFR, in ml/min/1.73 m²", 30, 1, 120),
             Number("days", "A value is good for so many days", 90, 1, _DAYS_OF_TEN_YEARS),
+        ),
+    ),
+    "data": Kind(
+        "Data that the exam needs",
+        "something is missing that the exam or its payer needs; the order is on the list of missing data until it is there.",
+        data.missing,
+        (
+            Exams("exams", "Exams that need it", "*"),
+            Choice("what", "What they need", "reason", data.WHAT),
+            Number("days", "A weight is good for so many days", 365, 1, _DAYS_OF_TEN_YEARS),
+            Choice("asked", "Asked also when the exam is booked", "no", ("no", "yes")),
         ),
     ),
     "allergy": Kind(
