@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "6a0d5ec17b92"
-down_revision = "0b7e93c41fd8"
+down_revision = "e27a90d4c15b"
 branch_labels = None
 depends_on = None
 
