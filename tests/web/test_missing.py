@@ -117,7 +117,7 @@ def test_the_desk_enters_what_it_finds_out_on_the_list_itself(ris: Ris, hospital
         assert clerk.post(f"/missing/{exam}/{what}", value=value, **extra).status_code == 303, what
     again = clerk.post(f"/missing/{exam}/weight", value="72")
     assert (again.status_code, "was faster" in again.text) == (409, True)
-    assert clerk.post(f"/missing/{exam}/coverage", value="x").status_code == 404
+    assert "not entered on the list" in clerk.post(f"/missing/{exam}/coverage", value="x").text
     assert missing(ris, hospital) == {Lack.pregnancy, Lack.coverage}
     with ris.read() as session:
         now = session.get_one(Order, order.id)

@@ -67,7 +67,7 @@ def mend(procedure_id: int, what: str) -> ResponseReturnValue:
     with reading() as session:
         exam = session.get(RequestedProcedure, procedure_id)
         site_id = exam.site_id if exam else None
-    if site_id is None or what not in MENDS:
+    if site_id is None:
         abort(404)
     if not may(Permission.ORDER_ENTER, site_id):
         raise not_here(Permission.ORDER_ENTER, Ref("procedure", procedure_id))
@@ -77,6 +77,8 @@ def mend(procedure_id: int, what: str) -> ResponseReturnValue:
     try:
         with changing() as uow:
             procedure = orders.get_procedure(uow, procedure_id)
+            if what not in MENDS:
+                raise Invalid("this is not entered on the list")
             if what not in missing.lacks(uow.session, procedure_id, uow.now):
                 raise NotAllowedNow(CHANGED_MEANWHILE)
             MENDS[Lack(what)](uow, procedure, request.form.get("value", "").strip())
