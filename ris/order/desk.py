@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import Invalid, NotAllowedNow, NotFound, Stale
 from ris.base.ref import Coded, Ref
 from ris.base.uow import UnitOfWork, service
-from ris.catalog.model import Procedure
+from ris.catalog.model import OrderSet, Procedure
 from ris.order import placer
 from ris.order.model import Order
 from ris.order.service import OrderRequest, ProcedureRequest, get, order_event, place
@@ -46,6 +46,11 @@ def procedure_request(procedure: Procedure, laterality: str = "") -> ProcedureRe
 def offered(session: Session) -> dict[str, Procedure]:
     """What may be ordered, by code."""
     return {row.code: row for row in session.scalars(sa.select(Procedure).where(Procedure.active).order_by(Procedure.code))}
+
+
+def order_sets(session: Session) -> dict[str, OrderSet]:
+    """Procedures that are ordered together, by code."""
+    return {row.code: row for row in session.scalars(sa.select(OrderSet).where(OrderSet.active).order_by(OrderSet.code))}
 
 
 @service

@@ -16,9 +16,11 @@ from werkzeug.wrappers import Response
 from ris.audit import service as audit
 from ris.audit.model import Action
 from ris.base.clock import local
-from ris.base.errors import RisError, Unavailable
+from ris.base.errors import Invalid, RisError, Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
+from ris.catalog import reasons
+from ris.catalog.model import ReasonKind
 from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.patient import alerts
@@ -28,6 +30,7 @@ from ris.staff import service as staff
 from ris.staff.model import UsedKey
 from ris.staff.permission import Permission
 from ris.web.access import Person, may, not_here, person
+from ris.web.form import Form
 from ris.web.session import sessions
 
 
@@ -173,6 +176,29 @@ def alerts_of(patient_id: int) -> tuple[Alert, ...]:
     """What must be known of a patient, for the banner of every page that shows one."""
     with reading() as session:
         return alerts.of_patients(session, (patient_id,)).get(patient_id, ())
+
+
+def reasons_of(kind: str) -> list[str]:
+    """What the house offers where a reason of the kind is given."""
+    with reading() as session:
+        return reasons.offered(session, ReasonKind(kind))
+
+
+def reason_for(kind: ReasonKind, name: str = "reason") -> str:
+    """The reason that a form gives. Raises Invalid for one that says too little."""
+    with reading() as session:
+        return reasons.enough(session, kind, request.form.get(name, ""))
+
+
+def reason_in(form: Form, name: str, label: str, kind: ReasonKind, *, required: bool = True) -> str:
+    """The same of a form with its errors beside the fields."""
+    said = form.text(name, label, required=required)
+    try:
+        with reading() as session:
+            return reasons.enough(session, kind, said)
+    except Invalid as error:
+        form.errors[name] = f"{error.message}."
+        return said
 
 
 def working_site(sites: frozenset[int]) -> int | None:

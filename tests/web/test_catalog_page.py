@@ -34,7 +34,7 @@ def test_a_procedure_is_added_changed_taken_back_and_retired(ris: Ris, administr
     form = {"code": "CTKNEE", "name": "CT knee", "modality": "CT", "minutes": "20", "sided": "yes"}
     wrong = administrator.post("/catalog/procedure/new", **form | {"code": "CT KNEE", "minutes": "none", "technical_amount": "12"})
     assert wrong.status_code == 422
-    assert "Code holds something else than letters, digits, - _ or ." in wrong.text
+    assert "Code holds something else than capital letters, digits, - _ or ." in wrong.text
     assert "Minutes is not a whole number from 1 to 720" in wrong.text
     assert administrator.post("/catalog/procedure/new", **form).status_code == 303
     assert "This procedure is there already: search for CTKNEE" in administrator.post("/catalog/procedure/new", **form).text

@@ -114,7 +114,7 @@ class Lines(Field):
 
 @dataclass(frozen=True, slots=True)
 class Code(Field):
-    """What machines and files call it: letters, digits, hyphen, underscore and point."""
+    """What machines and files call it; in capitals, since whoever types one need not know how it was written."""
 
     required: bool = True
     longest: int = 16
@@ -122,11 +122,11 @@ class Code(Field):
 
     @property
     def told(self) -> str:
-        return f"1 to {self.longest} letters, digits, - _ or ."
+        return f"1 to {self.longest} capital letters, digits, - _ or ."
 
     def read(self, known: Known, text: str) -> Any:
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", text):
-            raise Wrong("holds something else than letters, digits, - _ or .", f"write {self.told}")
+        if not re.fullmatch(r"[A-Z0-9._-]+", text):
+            raise Wrong("holds something else than capital letters, digits, - _ or .", f"write {self.told}")
         return text
 
 

@@ -14,8 +14,11 @@ from ris.catalog.model import (
     MaterialKind,
     Modality,
     OpeningHours,
+    OrderSet,
     Procedure,
     ProcedureNeed,
+    Reason,
+    ReasonKind,
     ReservedBlock,
     ReservedFor,
     Resource,
@@ -66,6 +69,7 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     _plans(uow, by_code, procedures)
     _resources(uow, sites)
     _protocols(uow)
+    _offered(uow)
     people = _staff(uow, sites)
     first = next(iter(seed_partners(uow, partners)), None)
     if first:
@@ -183,6 +187,15 @@ def _resources(uow: UnitOfWork, sites: dict[str, Site]) -> None:
         )  # fmt: skip
         for weekday, opens, closes in _hours(row):
             uow.add(ResourceHours(resource_id=resource.id, weekday=weekday, opens=opens, closes=closes))
+
+
+def _offered(uow: UnitOfWork) -> None:
+    """Reasons to choose from, and exams that are ordered together."""
+    for row in read("reasons"):
+        kind, is_short = ReasonKind(row["kind"]), row["needs_text"] == "yes"
+        uow.add(Reason(kind=kind, code=row["code"], text=row["text"], position=int(row["position"]), needs_text=is_short))
+    for row in read("order_sets"):
+        uow.add(OrderSet(code=row["code"], name=row["name"], procedures=row["procedures"].split()))
 
 
 def _on_grid(minutes: float) -> int:

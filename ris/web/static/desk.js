@@ -10,7 +10,7 @@
       const row = asker.closest("tr");
       dialog.querySelector("form").action = asker.dataset.askAction;
       dialog.querySelector("[data-ask-who]").textContent = row.querySelector(".row-name").textContent;
-      dialog.querySelector("textarea").value = "";
+      dialog.querySelector("[name=answer]").value = "";
       dialog.showModal();
       dialog.addEventListener("close", () => document.getElementById(row.id)?.focus(), { once: true });
     }

@@ -4,6 +4,8 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import NotAllowedNow
 from ris.base.uow import UnitOfWork
+from ris.catalog import reasons
+from ris.catalog.model import ReasonKind
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
 from ris.order.next import why_not
@@ -94,7 +96,7 @@ def undo(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
 
 
 def no_show(uow: UnitOfWork, procedure_id: int, answer: str) -> None:
-    scheduling.no_show(uow, step_id=_step(uow, procedure_id), reason=answer)
+    scheduling.no_show(uow, step_id=_step(uow, procedure_id), reason=reasons.enough(uow.session, ReasonKind.no_show, answer))
 
 
 def came(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
@@ -118,6 +120,7 @@ WORKLIST = Worklist(
             no_show,
             "The appointment is given up; the exam waits for another one.",
             "outline-secondary",
+            reasons=ReasonKind.no_show,
             ask="This frees the room, and the exam waits for another appointment. What is known of why the patient did not come?",
         ),
         Deed("label", "Label", "l", style="outline-secondary", opens="labels.show"),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.clock import local
 from ris.base.uow import UnitOfWork
-from ris.catalog.model import Site
+from ris.catalog.model import ReasonKind, Site
 from ris.order.status import Priority
 from ris.patient import alerts
 from ris.patient.alerts import Alert
@@ -62,6 +62,8 @@ class Deed:
     ask: str = ""
     """The question whose answer goes with it."""
     must_answer: bool = False
+    reasons: ReasonKind | None = None
+    """What kind of reason the answer is."""
     leads_to: str = ""
     """Endpoint of the page that opens afterwards; empty: the list again."""
     opens: str = ""

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.billing.queries import charges_of
+from ris.catalog.model import ReasonKind
 from ris.order import queries as orders
 from ris.order import service
 from ris.order.documents import documents
@@ -24,7 +25,7 @@ from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, requires
-from ris.web.page import changing, exam_here, look, program
+from ris.web.page import changing, exam_here, look, program, reason_for
 from ris.web.polls import Shown
 
 bp = Blueprint("exam", __name__, url_prefix="/exams/<int:procedure_id>", template_folder="templates")
@@ -90,6 +91,6 @@ def _gather(ris: Program, procedure_id: int) -> Shown:
 def cancel(procedure_id: int) -> ResponseReturnValue:
     exam = exam_here(procedure_id, Permission.ORDER_CANCEL)
     with changing() as uow:
-        service.cancel_procedure(uow, procedure_id, request.form.get("reason", ""))
+        service.cancel_procedure(uow, procedure_id, reason_for(ReasonKind.cancel))
     flash(f"Exam {exam.accession_number} is cancelled; the placer is told.")
     return redirect(url_for("exam.show", procedure_id=procedure_id), 303)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ris.base.clock import from_wall_clock, local
-from ris.catalog.model import Procedure
+from ris.catalog.model import OrderSet, Procedure
 from ris.order import desk
 from ris.order.model import DocumentKind, Order
 from ris.order.service import OrderRequest, ProcedureRequest
@@ -42,9 +42,11 @@ def details(form: Form, zone: str) -> dict[str, Any]:
 
 
 def request(
-    form: Form, *, patient_id: int, site_id: int, zone: str, offered: Mapping[str, Procedure], partner_ids: Collection[int]
-) -> OrderRequest:
+    form: Form, *, patient_id: int, site_id: int, zone: str, offered: Mapping[str, Procedure], sets: Mapping[str, OrderSet],
+    partner_ids: Collection[int],
+) -> OrderRequest:  # fmt: skip
     """The whole order; what is wrong stands in `form.errors`."""
+    _unfold(form, offered, sets)
     procedures = _procedures(form, offered)
     partner_id = form.key("partner_id", "Who numbers the order", partner_ids, required=False)
     return OrderRequest(patient_id=patient_id, site_id=site_id, procedures=procedures, partner_id=partner_id, **details(form, zone))
@@ -82,7 +84,33 @@ def exams(form: Form, offered: Mapping[str, Procedure], name: str = "procedure",
     return found
 
 
+def _unfold(form: Form, offered: Mapping[str, Procedure], sets: Mapping[str, OrderSet]) -> None:
+    """Where the code of an order set was typed stand its procedures instead, in rows of their own."""
+    rows: list[tuple[str, str]] = []
+    for row in range(1, ROWS + 1):
+        text, side = form.value(f"procedure_{row}"), form.value(f"side_{row}")
+        chosen = sets.get(text.split(" ", 1)[0].upper()) if text else None
+        if chosen is None:
+            rows.append((text, side))
+        else:
+            rows += [(f"{code} {offered[code].name}", side) for code in chosen.procedures if code in offered]
+    filled = [said for said in rows if said[0]]
+    if len(filled) > ROWS:
+        form.errors["procedure_1"] = f"These are {len(filled)} exams, and an order has at most {ROWS}: enter two orders."
+    elif len(filled) > sum(bool(form.value(f"procedure_{row}")) for row in range(1, ROWS + 1)):
+        for row, (text, side) in enumerate((*filled, *[("", "")] * (ROWS - len(filled))), start=1):
+            form.values |= {f"procedure_{row}": text, f"side_{row}": side}
+
+
+def _ask_for_sides(form: Form, offered: Mapping[str, Procedure]) -> None:
+    for row in range(1, ROWS + 1):
+        procedure = offered.get(form.value(f"procedure_{row}").split(" ", 1)[0].upper())
+        if procedure is not None and procedure.sided and form.value(f"side_{row}") not in dict(SIDES):
+            form.errors[f"side_{row}"] = f"{procedure.name} asks for a side: choose left, right or both."
+
+
 def _procedures(form: Form, offered: Mapping[str, Procedure]) -> tuple[ProcedureRequest, ...]:
+    _ask_for_sides(form, offered)
     wanted = tuple(desk.procedure_request(procedure, side) for procedure, side in exams(form, offered))
     if not wanted and not any(name.startswith("procedure_") for name in form.errors):
         form.errors["procedure_1"] = "An order asks for at least one exam."

@@ -10,6 +10,7 @@ from ris.base.clock import local
 from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
+from ris.catalog.model import ReasonKind
 from ris.order import authorized, desk, documents, placer, service
 from ris.order.calls import calls
 from ris.order.page import OrderPage, number_givers, order_page
@@ -19,7 +20,7 @@ from ris.scheduling.appointment import site_names, zone_of
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.form import Form
-from ris.web.page import changing, look, program, reading, use_key, used_before, working_site
+from ris.web.page import changing, look, program, reading, reason_in, use_key, used_before, working_site
 from ris.web.pages.orders import asked
 
 bp = Blueprint("orders", __name__, template_folder="templates")
@@ -46,8 +47,9 @@ def enter(patient_id: int) -> ResponseReturnValue:
         zone = zone_of(session, site_id) if site_id else "UTC"
         partner_ids = [partner_id for partner_id, _ in number_givers(session)]
         wanted = asked.request(
-            form, patient_id=patient_id, site_id=site_id or 0, zone=zone, offered=desk.offered(session), partner_ids=partner_ids
-        )
+            form, patient_id=patient_id, site_id=site_id or 0, zone=zone, offered=desk.offered(session), sets=desk.order_sets(session),
+            partner_ids=partner_ids,
+        )  # fmt: skip
     if form.errors:
         return _new(row, form), 422
     try:
@@ -87,7 +89,7 @@ def correct(order_id: int) -> ResponseReturnValue:
 def hold(order_id: int) -> ResponseReturnValue:
     page = order_at(order_id, Permission.ORDER_ENTER)
     form = Form(http.form)
-    reason = form.text("hold_reason", "Why it is held", required=True)
+    reason = reason_in(form, "hold_reason", "Why it is held", ReasonKind.hold)
     until = asked.moment(form, "held_until", "The end of the hold", page.zone)
     if form.errors:
         return page_of(page, holding=form), 422
@@ -106,7 +108,7 @@ def release(order_id: int) -> ResponseReturnValue:
 def cancel(order_id: int) -> ResponseReturnValue:
     page = order_at(order_id, Permission.ORDER_CANCEL)
     form = Form(http.form)
-    reason = form.text("cancel_reason", "Why it is cancelled", required=True)
+    reason = reason_in(form, "cancel_reason", "Why it is cancelled", ReasonKind.cancel)
     if form.errors:
         return page_of(page, cancelling=form), 422
     return do(page, lambda uow: service.cancel(uow, order_id, reason), "The order is cancelled with all its exams; the placer is told.")
@@ -151,7 +153,8 @@ def _new(row: PatientRow, form: Form, refused: str = "") -> str:
         return render_template(
             "orders/new.html",
             patient=row, form=form, refused=refused, sites=site_names(session, sites_for(Permission.ORDER_ENTER)),
-            offered=desk.offered(session).values(), givers=number_givers(session), rows=asked.ROWS, sides=asked.SIDES,
+            offered=desk.offered(session).values(), sets=desk.order_sets(session).values(),
+            givers=number_givers(session), rows=asked.ROWS, sides=asked.SIDES,
             priorities=asked.PRIORITIES,
         )  # fmt: skip
 

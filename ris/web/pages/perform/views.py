@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import Invalid, NotAllowedNow, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.catalog.model import MaterialKind
+from ris.catalog.model import MaterialKind, ReasonKind
 from ris.exam import checks, otherwise, record, service
 from ris.exam.model import UNITS, Quantity
 from ris.exam.performed import in_one_go, materials, performed_of, waiting_beside
@@ -25,7 +25,7 @@ from ris.patient.queries import AMBULATORY
 from ris.scheduling.appointment import rooms_for
 from ris.staff.permission import Permission
 from ris.web.access import requires
-from ris.web.page import changing, exam_here, look, program, reading, use_key, used_before
+from ris.web.page import changing, exam_here, look, program, reading, reason_for, use_key, used_before
 
 bp = Blueprint("perform", __name__, url_prefix="/exams/<int:procedure_id>/perform", template_folder="templates")
 
@@ -51,7 +51,6 @@ def check(procedure_id: int) -> ResponseReturnValue:
 @requires(Permission.EXAM_PERFORM)
 def start(procedure_id: int) -> ResponseReturnValue:
     form = request.form
-    reasons = {name.removeprefix("reason-"): text for name, text in form.items() if name.startswith("reason-")}
     confirmed = form.getlist("confirmed")
     with reading() as session:
         beside = {row.procedure_id for row in waiting_beside(session, exam_here(procedure_id, Permission.EXAM_PERFORM).procedure_id)}
@@ -59,6 +58,7 @@ def start(procedure_id: int) -> ResponseReturnValue:
 
     def work(uow: UnitOfWork) -> None:
         room_id = form.get("room_id", type=int)
+        reasons = {name.removeprefix("reason-"): reason_for(ReasonKind.override, name) for name in form if name.startswith("reason-")}
         otherwise.begin_together(
             uow, procedure_ids=[procedure_id, *together], room_id=room_id, confirmed=confirmed, reasons=reasons
         )  # fmt: skip
@@ -166,11 +166,10 @@ def also(procedure_id: int) -> ResponseReturnValue:
 @bp.post("/discontinue")
 @requires(Permission.EXAM_PERFORM)
 def discontinue(procedure_id: int) -> ResponseReturnValue:
-    reason = request.form.get("reason", "")
-    return _do(
-        procedure_id, lambda uow: service.discontinue(uow, procedure_id=procedure_id, reason=reason), "The exam is discontinued.",
-        leads_to=_list_address(),
-    )  # fmt: skip
+    def work(uow: UnitOfWork) -> None:
+        service.discontinue(uow, procedure_id=procedure_id, reason=reason_for(ReasonKind.discontinue))
+
+    return _do(procedure_id, work, "The exam is discontinued.", leads_to=_list_address())
 
 
 @bp.post("/undo")

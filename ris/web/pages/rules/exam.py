@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import RisError
 from ris.base.ref import Ref
+from ris.catalog.model import ReasonKind
 from ris.exam.queries import current_step_id
 from ris.order.queries import ExamRow
 from ris.order.status import NOT_STARTED, ProcedureStatus
@@ -14,7 +15,7 @@ from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules import check, queries
 from ris.staff.permission import Permission
 from ris.web.access import may, requires
-from ris.web.page import changing, exam_here, look, program, reading, use_key, used_before
+from ris.web.page import changing, exam_here, look, program, reading, reason_for, use_key, used_before
 
 bp = Blueprint("exam_rules", __name__, url_prefix="/exams/<int:procedure_id>/rules", template_folder="templates")
 
@@ -37,7 +38,7 @@ def answer(procedure_id: int) -> ResponseReturnValue:
     if (before := used_before()) is not None:
         return before
     target = url_for("exam_rules.show", procedure_id=procedure_id)
-    given = {name.removeprefix("reason-"): text for name, text in request.form.items() if name.startswith("reason-")}
+    given = {name.removeprefix("reason-"): reason_for(ReasonKind.override, name) for name in request.form if name.startswith("reason-")}
     try:
         with changing() as uow:
             spot = _spot(uow.session, row)

@@ -12,13 +12,14 @@ from ris.base.clock import from_wall_clock, local
 from ris.base.errors import Invalid, Missing, NotAllowedNow, Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
+from ris.catalog.model import ReasonKind
 from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.scheduling.appointment import AppointmentDetail, appointment
 from ris.scheduling.rules.finding import AgainstRules
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here
-from ris.web.page import changing, reading, use_key, used_before
+from ris.web.page import changing, reading, reason_for, use_key, used_before
 
 bp = Blueprint("schedule", __name__, url_prefix="/schedule", template_folder="templates")
 
@@ -87,12 +88,12 @@ def wants_json() -> bool:
 
 
 def answers() -> dict[str, str]:
-    """Key of a finding to the reason that the form gives."""
-    return {name.removeprefix(_REASON): value for name, value in request.form.items() if name.startswith(_REASON)}
+    """Key of a finding to the reason that the form gives. Raises Invalid for one that says too little."""
+    return {name.removeprefix(_REASON): reason_for(ReasonKind.override, name) for name in request.form if name.startswith(_REASON)}
 
 
 def overbook_reason() -> str:
-    return request.form.get("overbook_reason", "").strip()
+    return reason_for(ReasonKind.overbook, "overbook_reason")
 
 
 def moment(zone: str) -> datetime:

@@ -12,7 +12,7 @@ from ris.base.clock import local
 from ris.base.errors import Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.catalog.model import Modality
+from ris.catalog.model import Modality, ReasonKind
 from ris.order.queries import ExamRow
 from ris.protocol.queries import protocol
 from ris.scheduling import offering, queries, service
@@ -27,7 +27,7 @@ from ris.staff.permission import Permission
 from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.asked import LONGEST, choice
-from ris.web.page import look, look_query, program, reading, working_site
+from ris.web.page import look, look_query, program, reading, reason_for, working_site
 from ris.web.pages.schedule import drawn, find, waitlist
 from ris.web.pages.schedule.gathered import AskedDay, Day, gather
 from ris.web.pages.schedule.parts import (
@@ -142,7 +142,7 @@ def cancel(step_id: int) -> ResponseReturnValue:
     found = appointment_at(step_id, Permission.SCHEDULE_BOOK)
 
     def work(uow: UnitOfWork) -> None:
-        service.cancel(uow, step_id=step_id, reason=request.form.get("reason", ""))
+        service.cancel(uow, step_id=step_id, reason=reason_for(ReasonKind.cancel))
 
     done = f"The appointment of exam {found.accession_number} is cancelled; it waits for another one."
     return do(work, done, found.site_id, lambda error: _show(found, error))

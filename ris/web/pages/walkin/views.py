@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from ris.base.errors import RisError
 from ris.base.ref import Ref
+from ris.catalog.model import ReasonKind
 from ris.catalog.queries import rooms_at
 from ris.exam.walkin import WalkIn, walk_in
 from ris.order.desk import offered
@@ -15,7 +16,7 @@ from ris.patient.queries import PatientRow
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.form import Form
-from ris.web.page import changing, look, reading, use_key, used_before, working_site
+from ris.web.page import changing, look, reading, reason_in, use_key, used_before, working_site
 
 bp = Blueprint("walkin", __name__, url_prefix="/patients/<int:patient_id>/walk-in", template_folder="templates")
 
@@ -39,11 +40,12 @@ def come(patient_id: int) -> ResponseReturnValue:
     reason = form.text("reason", "The reason", required=True, longest=500)
     priority = form.choice("priority", "The priority", Priority, default=Priority.routine)
     room_id = form.number("room_id", "The room", least=1, most=2**63 - 1)
+    overbook_reason = reason_in(form, "overbook_reason", "The reason to overbook", ReasonKind.overbook, required=False)
     if form.errors or procedure_id is None or priority is None:
         return _page(patient, form), 422
     coming = WalkIn(
         patient_id, _site(), procedure_id, reason, form.text("orderer_name", "Ordered by"), priority, room_id,
-        form.text("overbook_reason", "The reason to overbook"),
+        overbook_reason,
     )  # fmt: skip
     target = url_for("worklist.show", name="arrivals")
     try:
