@@ -64,6 +64,7 @@ class Reports(_Section):
 class Jobs(_Section):
     charge_export_utc: str = Field("03:30", pattern=r"^\d\d:\d\d$", description="Time of the nightly charge export, UTC.")
     backup_utc: str = Field("02:15", pattern=r"^\d\d:\d\d$", description="Time of the nightly backup, UTC; SQLite only.")
+    propose_merges_utc: str = Field("04:00", pattern=r"^\d\d:\d\d$", description="Time of the nightly look for duplicate patients, UTC.")
     backups_kept: int = Field(14, ge=1, description="How many nightly copies are kept; older ones are removed.")
 
 

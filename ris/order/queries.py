@@ -112,3 +112,8 @@ def visible_at(site_ids: Collection[int]) -> sa.ColumnElement[bool]:
 def is_visible(session: Session, patient_id: int, site_ids: Collection[int]) -> bool:
     """Whether somebody who may read patients at the sites may read this one."""
     return session.scalar(sa.select(Patient.id).where(Patient.id == patient_id, visible_at(site_ids))) is not None
+
+
+def visible_of(session: Session, patient_ids: Collection[int], site_ids: Collection[int]) -> set[int]:
+    """Those of the patients whom somebody who may read patients at the sites may read."""
+    return set(session.scalars(sa.select(Patient.id).where(Patient.id.in_(patient_ids), visible_at(site_ids))))

@@ -76,15 +76,16 @@ def alike(session: Session, person: Person, *, but: Collection[int] = ()) -> lis
             finder.named_alike(one, other)
     rough = sorted(finder.found.values(), key=lambda candidate: -_rough(family, given, person.birth_date, candidate))
     ids = [candidate.patient_id for candidate in rough if candidate.patient_id not in but][:_COMPARED]
-    rows = session.execute(sa.select(*_COLUMNS).where(Patient.id.in_(ids)))
-    compared = [_compared(person, *tuple(row)) for row in rows]
+    rows = session.execute(sa.select(*COLUMNS).where(Patient.id.in_(ids)))
+    compared = [compared_with(person, *tuple(row)) for row in rows]
     return sorted((one for one in compared if one.score >= LEAST), key=lambda one: (-one.score, one.patient_id))[:_MOST]
 
 
-_COLUMNS = (
+COLUMNS = (
     Patient.id, Patient.family, Patient.given, Patient.middle, Patient.birth_date, Patient.sex, Patient.phone, Patient.street, Patient.city,
     MRN,
 )  # fmt: skip
+"""Of a patient, as `compared_with` takes them."""
 
 
 def _rough(family: str, given: str, born: date | None, candidate: Candidate) -> float:
@@ -95,10 +96,11 @@ def _rough(family: str, given: str, born: date | None, candidate: Candidate) -> 
     return names + likeness.birth_date((born,) if born else (), candidate.birth_date)
 
 
-def _compared(
+def compared_with(
     person: Person, patient_id: int, family: str, given: str, middle: str, birth_date: date | None, sex: Sex, phone: str, street: str,
     city: str, mrn: str | None,
 ) -> Alike:  # fmt: skip
+    """Somebody known beside a person, with the score, what agrees and what differs."""
     known = Person(family, given, middle, birth_date, sex, phone, street, city)
     fits = {label: fit for label, fit in _fits(person, known).items() if fit is not None}
     weight = sum(_WEIGHTS[label] for label in fits)

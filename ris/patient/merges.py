@@ -10,7 +10,7 @@ from ris.base.orm import Base
 from ris.patient.model import Merge, Patient, PatientIdentifier
 from ris.patient.queries import MergeRow, PatientRow, merge_row, patient
 
-KEPT = frozenset({"merge", "patient"})
+KEPT = frozenset({"merge", "merge_proposal", "patient"})
 """Tables that name survivor and loser for ever."""
 
 

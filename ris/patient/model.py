@@ -290,3 +290,32 @@ class Merge(Base):
     moved: Mapped[dict[str, Any]]
     """Table name to the keys of its rows that moved."""
     undone_at: Mapped[datetime | None]
+
+
+class MergeProposal(Base):
+    """Two records that may be one person's, the older key first; who was told apart stays so until a person says otherwise."""
+
+    __tablename__ = "merge_proposal"
+    __table_args__ = (sa.UniqueConstraint("one_id", "other_id"),)
+
+    id: Mapped[Key]
+    one_id: Mapped[int] = mapped_column(references("patient.id"))
+    other_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    score: Mapped[int] = mapped_column(sa.Integer)
+    """0 to 100, see `ris.patient.guard`."""
+    found_at: Mapped[datetime]
+    told_apart_at: Mapped[datetime | None]
+    told_apart_by: Mapped[str]
+
+
+class DuplicateSearch(Base):
+    """One look through all patients for likely duplicates: asked for by a person or by the clock."""
+
+    __tablename__ = "duplicate_search"
+
+    id: Mapped[Key]
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    ended_at: Mapped[datetime | None]
+    found: Mapped[int] = mapped_column(sa.Integer)
+    """Likely pairs, those that were told apart left out."""

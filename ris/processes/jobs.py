@@ -13,6 +13,7 @@ from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.exports import charges_csv
 from ris.order import desk as orders
+from ris.patient import duplicates, proposals
 from ris.processes import backup
 from ris.processes.runs import Leader, Runs
 from ris.report import service as reports
@@ -82,6 +83,21 @@ def end_holds(ris: Ris) -> str:
         return f"{orders.release_due(uow)} released"
 
 
+def propose_merges(ris: Ris, due: datetime) -> str:
+    """Looks with a read, so that nobody waits meanwhile."""
+    with ris.read() as session:
+        found = duplicates.find(session)
+    with ris.uow() as uow:
+        return f"{proposals.record(uow, found)} proposed"
+
+
+def propose_merges_asked(ris: Ris) -> str:
+    with ris.read() as session:
+        if not proposals.is_asked(session):
+            return "nobody has asked"
+    return propose_merges(ris, ris.clock())
+
+
 def tidy(ris: Ris) -> str:
     """Forgets sessions, failed logins and form keys that no longer count, and seals entries that came very late."""
     with ris.uow() as uow:
@@ -96,6 +112,8 @@ def _is_sqlite(ris: Ris) -> bool:
 JOBS: Mapping[str, Nightly | Often] = {
     "charges-export": Nightly(export_charges, "charge_export_utc", every_missed_day=True),
     "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
+    "propose-merges": Nightly(propose_merges, "propose_merges_utc", every_missed_day=False),
+    "propose-merges-asked": Often(propose_merges_asked, 3.0),
     "publish-reports": Often(publish_reports, 2.0),
     "seal-audit": Often(seal_audit, 1.0),
     "end-holds": Often(end_holds, 30.0),

@@ -14,7 +14,9 @@ MOVED_BY = {
     "patient_identifier.patient_id": "ris.patient",
     "screening_answer.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",
-    # What a merge itself writes: these name survivor and loser for ever.
+    # What proposes a merge and what a merge itself writes: these name survivor and loser for ever.
+    "merge_proposal.one_id": None,
+    "merge_proposal.other_id": None,
     "merge.survivor_id": None,
     "merge.loser_id": None,
     "patient.merged_into_id": None,

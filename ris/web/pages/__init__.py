@@ -12,6 +12,7 @@ from ris.web.pages.health.views import bp as health
 from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.labels.views import bp as labels
+from ris.web.pages.merges.proposals import bp as proposals
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.orders.blueprints import bp as orders
 from ris.web.pages.orders.missing import bp as missing
@@ -53,6 +54,7 @@ PAGES: tuple[Blueprint, ...] = (
     patient,
     registration,
     perform,
+    proposals,
     protocol,
     report,
     rules,

@@ -27,15 +27,14 @@ def preview() -> ResponseReturnValue:
     """Both patients side by side, and what would move; nothing is changed."""
     try:
         with reading() as session:
-            numbers = (request.args.get("survivor", ""), request.args.get("loser", ""))
-            survivor_id, loser_id = (merges.named(session, number) for number in numbers)
+            survivor_id, loser_id = (_named(session, name) for name in ("survivor", "loser"))
             _check_visible(session, survivor_id, loser_id)
             shown = merges.preview(session, survivor_id, loser_id)
     except RisError as error:
         return _page(error.message), error.http_status
     for patient_id in (survivor_id, loser_id):
         look("merge preview", Ref("patient", patient_id), patient_id=patient_id)
-    return render_template("merges/preview.html", preview=shown, numbers=numbers)
+    return render_template("merges/preview.html", preview=shown)
 
 
 @bp.post("")
@@ -56,6 +55,11 @@ def merge() -> ResponseReturnValue:
         return _page(error.message), error.http_status
     flash("The records are one. What was moved stands on the merges page, and can be taken back there.")
     return redirect(target, 303)
+
+
+def _named(session: Session, name: str) -> int:
+    """By a number that was typed, or by the key that a page has put into `<name>_id`."""
+    return request.args.get(f"{name}_id", type=int) or merges.named(session, request.args.get(name, ""))
 
 
 def _check_visible(session: Session, *patient_ids: int) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.order.queries import exams_of_patient, is_visible
-from ris.patient import alerts, queries, service
+from ris.patient import alerts, proposals, queries, service
 from ris.patient.model import AlertKind
 from ris.patient.queries import PatientRow
 from ris.report.reading import statuses
@@ -90,6 +90,7 @@ def undo_merge(patient_id: int, merge_id: int) -> ResponseReturnValue:
 def _show(patient: PatientRow, form: Form) -> str:
     patient_id = patient.patient_id
     with reading() as session:
+        may_merge = may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE)
         exams = exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ))
         return render_template(
             "patient/show.html",
@@ -106,7 +107,8 @@ def _show(patient: PatientRow, form: Form) -> str:
             may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
             may_order=may_anywhere(Permission.ORDER_ENTER) and _is_visible(session, patient_id, Permission.ORDER_ENTER),
             may_check_in=may_anywhere(Permission.RECEPTION_ARRIVE) and _is_visible(session, patient_id, Permission.RECEPTION_ARRIVE),
-            may_merge=may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE),
+            may_merge=may_merge,
+            duplicates=len(proposals.proposed(session, patient_id=patient_id)) if may_merge else 0,
         )
 
 
