@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.exam import consent
-from ris.order import service as order
-from ris.order import visits
+from ris.order import mapping, visits
 from ris.protocol import service as protocol
 from ris.report import service as report
 from ris.report import undone
@@ -20,7 +19,7 @@ from ris.task import delivery, message
 Reaction = Callable[[UnitOfWork, Event], None]
 
 REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
-    "catalog.code_mapped": (order.resolve_mapped_code,),
+    "catalog.code_mapped": (mapping.resolve_mapped_code,),
     "patient.merging": (visits.move_patient, scheduling.move_patient),
     "patient.unmerging": (visits.return_patient, scheduling.return_patient),
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),

@@ -1,6 +1,6 @@
 """Life cycles as data: from, to, and the named requirements of each step; a refused step says what is missing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -18,6 +18,9 @@ class Requirement:
     text: str
     mend: str = ""
     """What a person does about it."""
+
+
+_AS_IT_IS: Mapping[Requirement, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,23 @@ class Machine(Generic[State]):
         if len(self.by_name) != len(self.steps):
             raise ValueError(f"two steps of {self.what} have one name")
 
-    def why_not(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> tuple[str, ...]:
+    def why_not(
+        self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True, said: Mapping[Requirement, str] = _AS_IT_IS
+    ) -> tuple[str, ...]:
         """Every reason why the step may not be taken now; empty when it may."""
         if current not in self.by_name[name].sources:
             return (f"it is {current.replace('_', ' ')}",)
-        return tuple(r.text for r in self.missing(name, holds))
+        return tuple(said.get(r, r.text) for r in self.missing(name, holds))
 
     def missing(self, name: str, holds: Callable[[Requirement], bool]) -> tuple[Requirement, ...]:
         """The requirements of the step that do not hold, whatever the state is."""
         return tuple(r for r in self.by_name[name].requires if not holds(r))
 
-    def go(self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True) -> State:
-        """The state after the step. Raises NotAllowedNow, naming each requirement that is not met."""
-        reasons = self.why_not(name, current, holds)
+    def go(
+        self, name: str, current: State, holds: Callable[[Requirement], bool] = lambda _: True, said: Mapping[Requirement, str] = _AS_IT_IS
+    ) -> State:
+        """The state after the step. Raises NotAllowedNow, naming each requirement that is not met, as `said` words it for this thing."""
+        reasons = self.why_not(name, current, holds, said)
         if reasons:
             raise NotAllowedNow(f"cannot {name.replace('_', ' ')} the {self.what}: {'; '.join(reasons)}", missing=reasons)
         return self.by_name[name].target

@@ -57,8 +57,11 @@ class StepRow(Named):
     """PV1-2, table 0004."""
     location: str | None
     """Where the patient is now, PV1-3."""
-    is_held: bool
-    """Whether the placer wants nothing done with it."""
+    held_at: datetime | None
+    """Since when nothing shall be done with it."""
+    held_reason: str
+    held_by: str
+    held_by_placer: bool
 
     def minutes_running(self, now: datetime) -> int:
         """Whole minutes since it began, without interruptions; until it ended or is interrupted."""
@@ -161,7 +164,8 @@ def _steps(session: Session, where: sa.ColumnElement[bool], order: Sequence[Any]
             Patient.id, Patient.family, Patient.given, Patient.birth_date, MRN, _of_arrival(Arrival.at), _of_arrival(Arrival.checked_in_by),
             performed.started_at, performed.ended_at, performed.paused_at, performed.paused_seconds,
             sa.case((performed.status == PerformedStatus.in_progress, User.given + " " + User.family)),
-            Visit.patient_class, Visit.location, Order.held_at.is_not(None),
+            Visit.patient_class, Visit.location, Order.held_at, Order.held_reason, Order.held_by,
+            Order.held_by_placer,
         )
         .select_from(step)
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)

@@ -58,6 +58,8 @@ class ExamRow(Named):
     parent_number: str
     held_at: datetime | None
     held_reason: str
+    held_by: str
+    held_by_placer: bool
     ambulatory_status: str | None
     """Codes of table 0009, parted by spaces."""
     contrast: bool | None
@@ -73,7 +75,8 @@ _COLUMNS = (
     RequestedProcedure.ended_reason, Site.id, Site.name, Site.zone, Order.id, Order.placer_number, Order.filler_number, Order.priority,
     Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,
     Order.diagnosis, Partner.name, Visit.visit_number, Visit.location, Patient.id, Patient.family, Patient.given, Patient.birth_date,
-    Patient.sex, MRN, Order.copies_to, Order.parent_number, Order.held_at, Order.held_reason, Visit.ambulatory_status, Procedure.contrast,
+    Patient.sex, MRN, Order.copies_to, Order.parent_number, Order.held_at, Order.held_reason, Order.held_by,
+    Order.held_by_placer, Visit.ambulatory_status, Procedure.contrast,
 )  # fmt: skip
 
 

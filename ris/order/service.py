@@ -14,7 +14,9 @@ from ris.base.ids import new_id
 from ris.base.machine import Requirement
 from ris.base.ref import Coded, Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.catalog.model import Site
 from ris.order import status
+from ris.order.held import held
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import OrderStatus, Priority, ProcedureStatus
 from ris.task import service as task
@@ -203,7 +205,8 @@ def move(
             return procedure.order.held_at is None
         return procedure.procedure_id is not None if requirement is status.KNOWN_PROCEDURE else holds(requirement)
 
-    target = status.PROCEDURE.go(step, procedure.status, satisfied)
+    why = held(procedure.order, uow.session.get_one(Site, procedure.site_id).zone) if procedure.order.held_at else None
+    target = status.PROCEDURE.go(step, procedure.status, satisfied, {status.NOT_HELD: why.text} if why else {})
     uow.touch()
     procedure.status = target
     if target in status.NOT_STARTED:
@@ -259,30 +262,6 @@ def procedure_event(name: str, procedure: RequestedProcedure, about: Ref | None 
         site_id=procedure.site_id,
         facts={"placer_partner_id": order.partner_id, "status": procedure.status, **facts},
     )
-
-
-# ── reactions ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def resolve_mapped_code(uow: UnitOfWork, event: Event) -> None:
-    """A partner's code is known now: every procedure that waited for it gets its catalogue entry."""
-    if event.facts["kind"] != "procedure":
-        return
-    waiting = uow.session.scalars(
-        sa.select(RequestedProcedure)
-        .join(Order)
-        .where(
-            RequestedProcedure.procedure_id.is_(None),
-            RequestedProcedure.partner_code == event.facts["their_code"],
-            Order.partner_id == event.facts["partner_id"],
-        )
-        .order_by(RequestedProcedure.id)
-    ).all()
-    for procedure in waiting:
-        uow.touch()
-        procedure.procedure_id = event.facts["procedure_id"]
-        task.settle(uow, "map_procedure", Ref("procedure", procedure.id))
-        uow.emit(procedure_event("order.procedure_mapped", procedure))
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────

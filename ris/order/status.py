@@ -55,7 +55,8 @@ NOT_STARTED = (S.ordered, S.scheduled, S.arrived)
 OPEN = (*NOT_STARTED, S.in_progress)
 
 KNOWN_PROCEDURE = Requirement("known_procedure", "the ordered code is not in our catalogue yet", "map the code: its task leads there")
-NOT_HELD = Requirement("not_held", "the placer has put the order on hold", "ask the placer to release the order")
+NOT_HELD = Requirement("not_held", "the order is on hold", "release it on the order's page")
+"""`ris.order.held` says by whom and since when."""
 
 PROCEDURE = Machine(
     "exam",

@@ -18,7 +18,7 @@ from ris.scheduling.facts import NO_WISHES, Placed, Wishes
 from ris.scheduling.gather import Own
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.places import Place, free, free_lane, take_turn
-from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules
+from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules, refuse_held
 from ris.scheduling.rules.finding import AgainstRules, Finding
 from ris.scheduling.spans import moment
 from ris.scheduling.status import GIVEN_UP, OVER, STEP, StepStatus
@@ -63,6 +63,7 @@ def book_all(
     that blocks, or not overbook.
     """
     procedures = booking.procedures_of(uow, places, orders.get_procedure)
+    refuse_held(uow.session, [procedure.id for procedure in procedures.values() if procedure.order.held_at])
     for procedure in procedures.values():
         booking.check_right(uow, procedure.site_id, overbook_reason)
         refuse_a_second(uow, procedure)

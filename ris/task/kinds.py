@@ -20,7 +20,7 @@ KINDS = {
     "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),
     "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
     "earlier_slot": TaskKind("An earlier slot is free", "Ask the patient, and say on the waiting list whether it is wanted."),
-    "order_held": TaskKind("Order on hold", "The placer wants nothing done: free the appointment, or ask for how long."),
+    "order_held": TaskKind("Order on hold", "Nothing shall be done with it: free the appointment, or ask for how long."),
     "hold_ended": TaskKind("Hold has ended", "Book the order, hold it again, or cancel it."),
     "protocol_rejected": TaskKind(
         "Protocol rejected", "Find out or change what the radiologist asks for, and hand it in again on the protocol page."

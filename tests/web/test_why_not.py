@@ -6,8 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from ris.base.machine import Machine
+from ris.base.uow import Actor
 from ris.bootstrap import Ris
-from ris.order.model import RequestedProcedure
+from ris.order import placer
+from ris.order.held import Held
+from ris.order.model import Order, RequestedProcedure
 from ris.order.next import next_steps
 from ris.order.status import PROCEDURE, ProcedureStatus
 from tests.factories.hospital import Hospital
@@ -15,15 +18,17 @@ from tests.factories.orders import MONDAY, booked, new_exam
 from tests.web.visitor import Visitor
 
 
-def hold(ris: Ris) -> None:
-    with ris.engine.begin() as connection:
-        connection.execute(sa.text("UPDATE imaging_order SET held_at = placed_at, held_reason = 'waits for the laboratory'"))
+def hold(ris: Ris, actor: Actor) -> None:
+    """Every order, for a reason."""
+    with ris.uow(actor) as uow:
+        for order_id in uow.session.scalars(sa.select(Order.id)).all():
+            placer.hold(uow, order_id, "waits for the laboratory")
 
 
 @pytest.fixture
 def exam(ris: Ris, hospital: Hospital) -> RequestedProcedure:
     exam = booked(ris, hospital, starts_at=MONDAY)
-    hold(ris)
+    hold(ris, Actor("partner", hospital.partner_id, "EHR"))
     return exam
 
 
@@ -34,7 +39,8 @@ def test_the_worklists_show_the_deed_that_is_barred_with_the_reason(
     someone = visitor()
     someone.enter(hospital.users[role])
     page = someone.get(f"/worklists/{path}").text
-    assert "the placer has put the order on hold: ask the placer to release the order" in page
+    assert "the placer (EHR) has put the order on hold on 30 Nov 2026" in page
+    assert ": waits for the laboratory: ask EHR to release it, or release it on the order&#39;s page" in page
     assert f"disabled>{label}</button>" in page
 
 
@@ -44,7 +50,8 @@ def test_the_exam_page_names_each_step_ahead_and_what_it_lacks(
     someone = visitor()
     someone.enter(hospital.users["front_desk"])
     held = someone.get(f"/exams/{exam.id}").text
-    assert held.count("Not yet: the placer has put the order on hold. Ask the placer to release the order.") == 2
+    assert held.count("Not yet: the placer (EHR) has put the order on hold on 30 Nov 2026") == 2
+    assert held.count("The placer (EHR) has put the order on hold on 30 Nov 2026") == 1
     with ris.engine.begin() as connection:
         connection.execute(sa.text("UPDATE imaging_order SET held_at = NULL"))
     free = someone.get(f"/exams/{exam.id}").text
@@ -64,20 +71,30 @@ def test_an_unknown_code_names_the_task_that_mends_it(ris: Ris, hospital: Hospit
     assert "Map the code: its task leads there</a>" in page
 
 
-def test_the_booking_dialog_of_a_held_exam_says_so_and_offers_no_slot(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]) -> None:
+def test_the_booking_dialog_of_a_held_exam_names_who_holds_it_and_offers_no_slot(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]
+) -> None:
     exam = new_exam(ris, hospital)
-    hold(ris)
+    hold(ris, hospital.actor("front_desk"))
     someone = visitor()
     someone.enter(hospital.users["scheduler"])
-    page = someone.get(f"/schedule/exams/{exam.id}").text
-    assert "waits for the laboratory. It can be booked once the placer releases the order" in page
+    address = f"/schedule/exams/{exam.id}"
+    page = someone.get(address).text
+    assert "Test Front_desk has put the order on hold on 30 Nov 2026" in page
+    assert f'<a href="/orders/{exam.order_id}">Release the order on its page</a>' in page
     assert "Next free slots" not in page
+    refused = someone.post(f"{address}/book", room_id=hospital.rooms["CT1"], date="2026-12-01", time="10:00")
+    assert refused.status_code == 409
+    assert "Order on hold" in refused.text
+    assert "Test Front_desk has put the order on hold on 30 Nov 2026" in refused.text
+    assert "Nobody may override this rule" in refused.text
+    assert "Order on hold" in someone.get(f"/exams/{exam.id}/rules").text
 
 
 @pytest.mark.parametrize("status", ProcedureStatus)
 def test_what_comes_next_is_what_the_life_cycle_permits(status: ProcedureStatus) -> None:
-    for is_held in (False, True):
-        for step in next_steps(status, is_known=True, is_held=is_held):
+    for on_hold in (None, Held("it is on hold", "release it")):
+        for step in next_steps(status, is_known=True, on_hold=on_hold):
             assert status in PROCEDURE.by_name[step.name].sources
 
 

@@ -1,6 +1,6 @@
 """Holds a booking, and the start of an exam, to the rules: what they find, what of it is answered, and the answers kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,11 +11,13 @@ from ris.base.errors import Forbidden, Invalid
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, service
+from ris.catalog.model import Site
 from ris.order import service as orders
-from ris.order.model import RequestedProcedure
+from ris.order.held import held
+from ris.order.model import Order, RequestedProcedure
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.facts import Facts, gather
-from ris.scheduling.rules.finding import AgainstRules, Finding
+from ris.scheduling.rules.finding import AgainstRules, Finding, OnHold, Way
 from ris.scheduling.rules.kinds import KINDS
 from ris.scheduling.rules.model import Moment, Rule, RuleAnswer, Severity
 from ris.staff.queries import rights_of
@@ -84,12 +86,41 @@ def answer_ahead(uow: UnitOfWork, procedure_id: int, spot: Spot, answers: Answer
     return len(given)
 
 
+def held_finding(session: Session, procedure_id: int) -> Finding | None:
+    """That the order of an exam is on hold: it blocks every booking, and no rule of the table switches that off."""
+    order, zone = session.execute(
+        sa.select(Order, Site.zone)
+        .select_from(RequestedProcedure)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .join(Site, Site.id == RequestedProcedure.site_id)
+        .where(RequestedProcedure.id == procedure_id)
+    ).one()
+    why = held(order, zone)
+    if why is None:
+        return None
+    ways = (
+        Way("Release the order on its page", Ref("order", order.id)),
+        Way(f"Ask {order.held_by or 'whoever holds it'} how long it shall be held"),
+        Way("Leave it waiting: a hold with an end raises a task when it ends"),
+    )
+    text = f"{why.text[:1].upper()}{why.text[1:]}"
+    return Finding(0, 0, "Order on hold", Severity.block, "", text, ways, Ref("order", order.id))
+
+
+def refuse_held(session: Session, procedure_ids: Collection[int]) -> None:
+    """Raises OnHold for exams whose order is on hold."""
+    found = tuple(finding for procedure_id in procedure_ids if (finding := held_finding(session, procedure_id)))
+    if found:
+        raise OnHold(found)
+
+
 def open_at(session: Session, now: datetime, procedure_id: int, site_id: int, spot: Spot) -> tuple[Finding, ...]:
     """What speaks against booking an exam at a place and time, and was not answered before."""
+    on_hold = held_finding(session, procedure_id)
     found = findings(
         session, now, procedure_id=procedure_id, site_id=site_id, room_id=spot.room_id, starts_at=spot.starts_at, ends_at=spot.ends_at
     )
-    return _not_answered(session, procedure_id, found)
+    return (*((on_hold,) if on_hold else ()), *_not_answered(session, procedure_id, found))
 
 
 def open_findings(session: Session, now: datetime, step: ScheduledProcedureStep, moment: Moment = Moment.booking) -> tuple[Finding, ...]:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 
-from ris.base.errors import Conflict
+from ris.base.errors import Conflict, NotAllowedNow
 from ris.base.ref import Ref
 from ris.scheduling.rules.model import Severity
 
@@ -59,3 +59,12 @@ class AgainstRules(Conflict):
         names = list(dict.fromkeys(finding.rule for finding in findings))
         super().__init__(f"this needs a reason: {'; '.join(names)}")
         self.findings = findings
+
+
+class OnHold(AgainstRules, NotAllowedNow):
+    """The order is on hold: nobody has a right to book it."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings)
+        self.message = f"cannot schedule the exam: {'; '.join(finding.text for finding in findings)}"
+        self.missing = tuple(finding.text for finding in findings)

@@ -8,6 +8,7 @@ from ris.catalog import reasons
 from ris.catalog.model import ReasonKind
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
+from ris.order.held import held
 from ris.order.next import why_not
 from ris.order.status import Priority
 from ris.scheduling import service as scheduling
@@ -42,7 +43,7 @@ def lines(session: Session, view: View) -> list[Line]:
 
 
 def _line(row: StepRow, view: View) -> Line:
-    does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, is_held=row.is_held))
+    does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, on_hold=held(row, row.zone)))
     return Line(
         row.procedure_id,
         row.priority is Priority.stat,

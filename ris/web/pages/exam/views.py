@@ -10,6 +10,7 @@ from ris.catalog.model import ReasonKind
 from ris.order import queries as orders
 from ris.order import service
 from ris.order.documents import documents
+from ris.order.held import held
 from ris.order.next import next_steps
 from ris.order.status import NOT_STARTED
 from ris.order.trail import trail
@@ -80,7 +81,8 @@ def _gather(ris: Program, procedure_id: int) -> Shown:
             "protocol": protocol(session, procedure_id),
             "needs_protocol": needs_protocol(session, procedure_id),
             "report_status": statuses(session, [procedure_id]).get(procedure_id),
-            "next_steps": next_steps(exam.status, is_known=exam.known, is_held=exam.held_at is not None),
+            "on_hold": held(exam, exam.zone),
+            "next_steps": next_steps(exam.status, is_known=exam.known, on_hold=held(exam, exam.zone)),
             "trail": trail(session, procedure_id),
         }
     return Shown(live.version(found.values(), {}), found)

@@ -13,6 +13,7 @@ from ris.base.uow import UnitOfWork
 from ris.catalog.model import ReasonKind
 from ris.order import authorized, desk, documents, placer, service
 from ris.order.calls import calls
+from ris.order.held import held
 from ris.order.page import OrderPage, number_givers, order_page
 from ris.order.queries import is_visible
 from ris.patient.queries import PatientRow, patient
@@ -181,7 +182,8 @@ def page_of(
         under = authorized.of_procedures(session, list(agreed))
     return render_template(
         "orders/show.html", agreed=agreed, under=under, documents=papers, calls=made, attaching=attaching or Form(),
-        page=page, order=page.order, patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
+        page=page, order=page.order, on_hold=held(page.order, page.zone),
+        patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
         holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
         may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
         may_attach=may(Permission.ORDER_ENTER, site_id), document_kinds=asked.DOCUMENT_KINDS,

@@ -199,8 +199,9 @@ def _plan(exam: ExamRow, error: RisError | None = None) -> str:
         rooms = rooms_for(session, exam.procedure_id)
         planned = protocol(session, exam.procedure_id)
         foreseen = _foreseen(session, exam, slots[0]) if slots and error is None else ()
+        on_hold = check.held_finding(session, exam.procedure_id) if exam.held_at else None
     return panel(
-        "schedule/plan.html", exam=exam, entry=entry, slots=slots, rooms=rooms, foreseen=foreseen, protocol=planned,
+        "schedule/plan.html", exam=exam, entry=entry, slots=slots, rooms=rooms, foreseen=foreseen, protocol=planned, held=on_hold,
         **against(error, exam.site_id),
     )  # fmt: skip
 
