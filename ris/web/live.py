@@ -8,7 +8,7 @@ from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 
-from ris.web.polls import Find, Polls, Shown, address_of
+from ris.web.polls import Find, Polls, Shown, asked_of
 from ris.web.session import current_session
 
 
@@ -30,8 +30,8 @@ def shared(key: Hashable, find: Find) -> Shown:
     known = request.args.get("v")
     shown = polls.shown(key, find, anew=known is None)
     session = current_session()
-    if known == shown.version and session.row is not None:
-        polls.remember(session.token, address_of(request.environ), key, find, known, session.row)
+    if known is not None and session.row is not None:
+        polls.remember(session.token, asked_of(request.environ)[0], key, find, session.row)
     return shown
 
 

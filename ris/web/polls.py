@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,8 +30,9 @@ QUIET_S = 10
 EACH_S = 1.0
 BURST = 3
 """While others commit all the time a list is found anew once in so many seconds; after a silence so many times at once."""
-RIGHTS_FOR = timedelta(seconds=30)
+RIGHTS_FOR = timedelta(minutes=2)
 """So long a poll is answered without asking what its person may see. Nothing is shown by it, so nobody sees what was taken from them."""
+VERSION = "v"
 FORGOTTEN_S = 60
 """After so long without being asked for, a list is not kept any more."""
 
@@ -62,7 +64,6 @@ class _Asker:
 
     key: Hashable
     find: Find
-    known: str
     session: WebSession
     since: datetime
     mark: str = ""
@@ -84,40 +85,42 @@ class Polls:
 
     def answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """A poll without news is answered here (204), everything else by the pages."""
-        if _HEADER in environ and self._has_no_news(_token(environ, self._cookie), address_of(environ)):
+        if _HEADER in environ and self._has_no_news(_token(environ, self._cookie), *asked_of(environ)):
             start_response("204 NO CONTENT", [*HEADERS.items(), ("Cache-Control", "no-store")])
             return ()
         return self._application(environ, start_response)
 
     def shown(self, key: Hashable, find: Find, *, anew: bool) -> Shown:
         """What the list of this key shows: now (`anew`), or a moment ago where others have asked for it."""
+        return self._shown(key, find, self._program.committed.mark(), anew=anew)
+
+    def remember(self, token: str, address: str, key: Hashable, find: Find, session: WebSession) -> None:
+        """A session that may has polled the address: the next time it need not go all the way, unless there is news."""
+        now = self._program.clock()
+        for old in [asked for asked, asker in list(self._askers.items()) if not _is_young(asker, now)]:
+            self._askers.pop(old, None)
+        self._askers[token, address] = _Asker(key, find, session, now)
+
+    def _shown(self, key: Hashable, find: Find, mark: str, *, anew: bool) -> Shown:
         kept = self._kept.get(key) or self._kept.setdefault(key, self._new())
         with kept.lock:
             kept.asked_at = self._ticks()
-            mark = self._program.committed.mark()
             if kept.shown is None or anew or _is_due(kept, mark, kept.asked_at):
                 kept.shown, kept.mark, kept.found_at = find(), mark, kept.asked_at
             return kept.shown
 
-    def remember(self, token: str, address: str, key: Hashable, find: Find, known: str, session: WebSession) -> None:
-        """A session that may has polled the address, and nothing was new: the next time it need not go all the way."""
-        now = self._program.clock()
-        for old in [asked for asked, asker in list(self._askers.items()) if not _is_young(asker, now)]:
-            self._askers.pop(old, None)
-        self._askers[token, address] = _Asker(key, find, known, session, now)
-
-    def _has_no_news(self, token: str, address: str) -> bool:
+    def _has_no_news(self, token: str, address: str, known: str) -> bool:
         asker = self._askers.get((token, address))
         if asker is None:
             return False
+        mark = self._program.committed.mark()
         try:
-            return self._may_still(token, address, asker) and self.shown(asker.key, asker.find, anew=False).version == asker.known
+            return self._may_still(token, address, asker, mark) and self._shown(asker.key, asker.find, mark, anew=False).version == known
         except SQLAlchemyError:
             return False
 
-    def _may_still(self, token: str, address: str, asker: _Asker) -> bool:
+    def _may_still(self, token: str, address: str, asker: _Asker, mark: str) -> bool:
         now = self._program.clock()
-        mark = self._program.committed.mark()
         if not _is_young(asker, now):
             return False
         if mark != asker.mark:
@@ -142,8 +145,11 @@ class Polls:
 _HEADER = f"HTTP_{POLL_HEADER.upper().replace('-', '_')}"
 
 
-def address_of(environ: "WSGIEnvironment") -> str:
-    return f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}"
+def asked_of(environ: "WSGIEnvironment") -> tuple[str, str]:
+    """The address of a poll without the version that it knows, and that version."""
+    asked = parse_qsl(environ.get("QUERY_STRING", ""))
+    address = f"{environ.get('PATH_INFO', '')}?{urlencode([pair for pair in asked if pair[0] != VERSION])}"
+    return address, dict(asked).get(VERSION, "")
 
 
 def _token(environ: "WSGIEnvironment", cookie: str) -> str:
