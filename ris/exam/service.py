@@ -67,8 +67,11 @@ def start(uow: UnitOfWork, *, procedure_id: int, room_id: int | None = None) -> 
             status=PerformedStatus.in_progress, started_at=uow.now, paused_seconds=0,
         )
     )  # fmt: skip
-    name = "exam.step_started" if is_later else "exam.started"
-    uow.emit(orders.procedure_event(name, procedure, performed_id=performed.id, started_at=uow.now.isoformat()))
+    told: dict[str, Any] = {"performed_id": performed.id, "started_at": uow.now.isoformat()}
+    if is_later:
+        uow.emit(orders.procedure_event("exam.step_started", procedure, **told))
+    else:
+        uow.emit(orders.procedure_event("exam.started", procedure, **told))
     return performed
 
 

@@ -18,9 +18,10 @@ from ris.patient.model import AlertKind, Allergy, Patient, PatientAlert
 
 LABELS = {
     AlertKind.language: "Language", AlertKind.isolation: "Isolation", AlertKind.fall_risk: "Fall risk", AlertKind.vip: "VIP",
-    AlertKind.other: "Note",
+    AlertKind.safety: "Safety", AlertKind.other: "Note",
 }  # fmt: skip
 ALLERGY = "Allergy"
+SAID_AT_THE_DESK = (AlertKind.language, AlertKind.isolation, AlertKind.fall_risk, AlertKind.vip, AlertKind.other)
 LONGEST = 120
 
 
@@ -39,6 +40,7 @@ class AlertRow:
     text: str
     raised_by: str
     raised_at: datetime
+    holds_until: datetime | None
     ended_at: datetime | None
     ended_by: str
     place: str
@@ -58,11 +60,11 @@ class AllergyAlert:
     """The sender; None for what was seen here."""
 
 
-def of_patients(session: Session, patient_ids: Collection[int]) -> Mapping[int, tuple[Alert, ...]]:
+def of_patients(session: Session, patient_ids: Collection[int], now: datetime) -> Mapping[int, tuple[Alert, ...]]:
     """The badges of each patient who has any, in one query; allergies of one patient are one badge, and so is each kind of alert."""
     said = sa.select(
         PatientAlert.patient_id, sa.type_coerce(PatientAlert.kind, sa.Text).label("kind"), PatientAlert.text.label("text")
-    ).where(PatientAlert.patient_id.in_(patient_ids), PatientAlert.ended_at.is_(None))
+    ).where(PatientAlert.patient_id.in_(patient_ids), *_holds(now))
     allergic = sa.select(Allergy.patient_id, sa.literal("").label("kind"), Allergy.text).where(Allergy.patient_id.in_(patient_ids))
     found: dict[int, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     if patient_ids:
@@ -78,14 +80,13 @@ def of_patients(session: Session, patient_ids: Collection[int]) -> Mapping[int, 
     }
 
 
-def raised(session: Session, patient_id: int, ended_after: datetime) -> list[AlertRow]:
+def raised(session: Session, patient_id: int, now: datetime, ended_after: datetime) -> list[AlertRow]:
     """What is said of one patient: what holds, and what was ended after a moment and so can be put back."""
     a = PatientAlert
-    columns = (a.id, a.kind, a.text, a.raised_by, a.raised_at, a.ended_at, a.ended_by, a.place)
+    columns = (a.id, a.kind, a.text, a.raised_by, a.raised_at, a.holds_until, a.ended_at, a.ended_by, a.place)
+    holds, ended_lately = sa.and_(*_holds(now)), a.ended_at > ended_after
     rows = session.execute(
-        sa.select(*columns)
-        .where(PatientAlert.patient_id == patient_id, PatientAlert.ended_at.is_(None) | (PatientAlert.ended_at > ended_after))
-        .order_by(PatientAlert.ended_at.is_not(None), PatientAlert.id)
+        sa.select(*columns).where(a.patient_id == patient_id, holds | ended_lately).order_by(a.ended_at.is_not(None), a.id)
     )
     return [AlertRow(*row) for row in rows]
 
@@ -102,8 +103,10 @@ def allergies(session: Session, patient_id: int) -> list[AllergyAlert]:
 
 
 @service
-def raise_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) -> PatientAlert:
-    """The desk's word, shown wherever the patient is; the same again is no change.
+def raise_alert(
+    uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str, *, holds_until: datetime | None = None
+) -> PatientAlert:  # fmt: skip
+    """The word of the desk or of a form, shown wherever the patient is; the same again holds as long as is said now.
 
     Raises Invalid for a text that is missing or too long.
     """
@@ -118,12 +121,15 @@ def raise_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) ->
     known = uow.session.scalars(
         sa.select(PatientAlert).where(
             PatientAlert.patient_id == patient_id, PatientAlert.kind == kind, PatientAlert.text == text,
-            PatientAlert.ended_at.is_(None), PatientAlert.partner_id.is_(None),
+            PatientAlert.partner_id.is_(None), *_holds(uow.now),
         )
     ).first()  # fmt: skip
     if known is not None:
+        if known.holds_until != holds_until:
+            uow.touch()
+            known.holds_until = holds_until
         return known
-    alert = uow.add(PatientAlert(**new_alert(uow, patient_id, kind, text)))
+    alert = uow.add(PatientAlert(**new_alert(uow, patient_id, kind, text, holds_until)))
     tell(uow, "patient.alert_raised", alert)
     return alert
 
@@ -148,17 +154,24 @@ def restore_alert(uow: UnitOfWork, patient_id: int, alert_id: int) -> None:
         tell(uow, "patient.alert_raised", alert)
 
 
-def new_alert(uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str) -> dict[str, Any]:
+def new_alert(
+    uow: UnitOfWork, patient_id: int, kind: AlertKind, text: str, holds_until: datetime | None = None
+) -> dict[str, Any]:  # fmt: skip
     """The columns of an alert that holds from now on, as the desk says it."""
     return {
         "id": new_id(), "patient_id": patient_id, "partner_id": None, "place": "", "kind": kind, "text": text,
-        "raised_by": uow.actor.name, "raised_at": uow.now, "ended_at": None, "ended_by": "",
+        "raised_by": uow.actor.name, "raised_at": uow.now, "holds_until": holds_until, "ended_at": None,
+        "ended_by": "",
     }  # fmt: skip
 
 
 def tell(uow: UnitOfWork, name: str, alert: PatientAlert) -> None:
     """By its kind, never by its text: the trail is read by people who may not see that."""
     uow.emit(Event(name, Ref("patient", alert.patient_id), patient_id=alert.patient_id, facts={"kind": alert.kind.value}))
+
+
+def _holds(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return PatientAlert.ended_at.is_(None), PatientAlert.holds_until.is_(None) | (PatientAlert.holds_until > now)
 
 
 def _of(uow: UnitOfWork, patient_id: int, alert_id: int) -> PatientAlert:

@@ -195,11 +195,13 @@ class AlertKind(enum.StrEnum):
     isolation = "isolation"
     fall_risk = "fall_risk"
     vip = "vip"
+    safety = "safety"
+    """What a patient answered on a form."""
     other = "other"
 
 
 class PatientAlert(Base):
-    """What everybody must know of a patient, as the desk or a sender says it; it is ended, never deleted."""
+    """What everybody must know of a patient, as the desk, a form or a sender says it; it is ended, never deleted."""
 
     __tablename__ = "patient_alert"
 
@@ -213,6 +215,8 @@ class PatientAlert(Base):
     text: Mapped[str]
     raised_by: Mapped[str]
     raised_at: Mapped[datetime]
+    holds_until: Mapped[datetime | None]
+    """When it ends by itself; None for one that somebody ends."""
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str]
 
@@ -253,6 +257,7 @@ class Question(enum.StrEnum):
     implant = "implant"
     pregnancy = "pregnancy"
     contrast_reaction = "contrast_reaction"
+    kidney_disease = "kidney_disease"
 
 
 class Answer(enum.StrEnum):
@@ -274,6 +279,8 @@ class ScreeningAnswer(Base):
     detail: Mapped[str]
     """Which device, which reaction; needed where the answer is not no."""
     answered_at: Mapped[datetime]
+    holds_until: Mapped[datetime | None]
+    """From then on it is as if nobody had asked; None for ever."""
     asked_by: Mapped[str]
 
 

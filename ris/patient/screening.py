@@ -21,6 +21,7 @@ ANSWERS = {
     },
     Question.pregnancy: {Answer.no: "Not pregnant", Answer.yes: "Pregnant, or it is possible"},
     Question.contrast_reaction: {Answer.no: "Never reacted to contrast medium", Answer.yes: "Reacted to contrast medium before"},
+    Question.kidney_disease: {Answer.no: "No kidney disease", Answer.yes: "Kidney disease, or the kidneys work badly"},
 }
 """What may be answered to what, as a person reads it."""
 LONGEST_DETAIL = 300
@@ -33,6 +34,8 @@ class Said:
     question: Question
     answer: Answer
     detail: str = ""
+    holds_until: datetime | None = None
+    """None: until something else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class ScreenRow:
     detail: str
     answered_at: datetime
     asked_by: str
+    holds_until: datetime | None
 
     @property
     def text(self) -> str:
@@ -62,18 +66,19 @@ def screen(uow: UnitOfWork, patient_id: int, said: Sequence[Said]) -> None:
         uow.add(
             ScreeningAnswer(
                 id=new_id(), patient_id=patient_id, question=one.question, answer=one.answer, detail=one.detail.strip(),
-                answered_at=uow.now, asked_by=uow.actor.name,
+                answered_at=uow.now, holds_until=one.holds_until, asked_by=uow.actor.name,
             )
         )  # fmt: skip
     facts = {"questions": sorted(one.question.value for one in said)}
     uow.emit(Event("patient.screened", Ref("patient", patient_id), patient_id=patient_id, facts=facts))
 
 
-def screened(session: Session, patient_id: int) -> tuple[ScreenRow, ...]:
-    """The newest answer to each question."""
-    newest = sa.select(sa.func.max(ScreeningAnswer.id)).where(ScreeningAnswer.patient_id == patient_id).group_by(ScreeningAnswer.question)
-    rows = session.scalars(sa.select(ScreeningAnswer).where(ScreeningAnswer.id.in_(newest)).order_by(ScreeningAnswer.question))
-    return tuple(_row(row) for row in rows)
+def screened(session: Session, patient_id: int, now: datetime) -> tuple[ScreenRow, ...]:
+    """The newest answer to each question, as far as it still holds."""
+    of = ScreeningAnswer
+    newest = sa.select(sa.func.max(of.id)).where(of.patient_id == patient_id).group_by(of.question)
+    holds = of.holds_until.is_(None) | (of.holds_until > now)
+    return tuple(_row(row) for row in session.scalars(sa.select(of).where(of.id.in_(newest), holds).order_by(of.question)))
 
 
 def history(session: Session, patient_id: int, limit: int = 100) -> list[ScreenRow]:
@@ -83,7 +88,7 @@ def history(session: Session, patient_id: int, limit: int = 100) -> list[ScreenR
 
 
 def _row(row: ScreeningAnswer) -> ScreenRow:
-    return ScreenRow(row.question, row.answer, row.detail, row.answered_at, row.asked_by)
+    return ScreenRow(row.question, row.answer, row.detail, row.answered_at, row.asked_by, row.holds_until)
 
 
 def _check(one: Said) -> None:

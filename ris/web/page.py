@@ -175,7 +175,7 @@ FILTERS = {
 def alerts_of(patient_id: int) -> tuple[Alert, ...]:
     """What must be known of a patient, for the banner of every page that shows one."""
     with reading() as session:
-        return alerts.of_patients(session, (patient_id,)).get(patient_id, ())
+        return alerts.of_patients(session, (patient_id,), program().clock()).get(patient_id, ())
 
 
 def reasons_of(kind: str) -> list[str]:

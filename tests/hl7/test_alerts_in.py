@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
+from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.catalog.service import map_code
 from ris.patient import alerts
@@ -32,13 +33,15 @@ def precautions(codes: str) -> str:
 def shown(ris: Ris, mrn: str = "M1") -> list[str]:
     with ris.read() as session:
         key = patient_of(session, mrn).id
-        return [f"{a.label}: {a.text}".rstrip(": ") for a in alerts.of_patients(session, (key,)).get(key, ())]
+        return [f"{a.label}: {a.text}".rstrip(": ") for a in alerts.of_patients(session, (key,), utc_now()).get(key, ())]
 
 
 def sources(ris: Ris, mrn: str = "M1") -> list[tuple[str, str, bool]]:
     """Text, field and whether it holds, of every alert."""
     with ris.read() as session:
-        return [(row.text, row.place, row.ended_at is None) for row in alerts.raised(session, patient_of(session, mrn).id, LONG_AGO)]
+        return [
+            (row.text, row.place, row.ended_at is None) for row in alerts.raised(session, patient_of(session, mrn).id, utc_now(), LONG_AGO)
+        ]
 
 
 def test_a_message_says_language_vip_and_precautions_and_takes_them_back(ris: Ris, hospital: Hospital) -> None:

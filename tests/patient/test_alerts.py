@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ris.base.clock import utc_now
 from ris.base.errors import Invalid, NotFound
 from ris.bootstrap import Ris
 from ris.patient import alerts, clinical
@@ -30,7 +31,7 @@ def say(ris: Ris, patient_id: int, *said: tuple[AlertKind, str]) -> list[int]:
 
 def shown(ris: Ris, *patient_ids: int) -> dict[int, list[tuple[str, str]]]:
     with ris.read() as session:
-        found = alerts.of_patients(session, patient_ids)
+        found = alerts.of_patients(session, patient_ids, utc_now())
     return {patient_id: [(alert.label, alert.text) for alert in its] for patient_id, its in found.items()}
 
 
@@ -62,7 +63,7 @@ def test_an_ended_alert_is_shown_nowhere_and_can_be_put_back(ris: Ris, patient: 
         alerts.end_alert(uow, patient.id, alert_id)
     assert shown(ris, patient.id) == {}
     with ris.read() as session:
-        assert [row.alert_id for row in alerts.raised(session, patient.id, LONG_AGO)] == [alert_id]
+        assert [row.alert_id for row in alerts.raised(session, patient.id, utc_now(), LONG_AGO)] == [alert_id]
     with ris.uow() as uow:
         alerts.restore_alert(uow, patient.id, alert_id)
     assert shown(ris, patient.id) == {patient.id: [("Fall risk", "walks unsafely")]}

@@ -15,7 +15,7 @@ from ris.scheduling.rules import service as rules
 from ris.scheduling.rules.service import RuleData
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_patient, new_exam
-from tests.web.visitor import Visitor, trail
+from tests.web.visitor import NOW, Visitor, trail
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_newest_answer_counts_and_a_merge_takes_the_answers_along(ris: Ris, 
     with ris.uow() as uow:
         patients.merge(uow, survivor_id=kept, loser_id=gone)
     with ris.read() as session:
-        (row,) = screening.screened(session, kept)
+        (row,) = screening.screened(session, kept, NOW)
         assert row.detail == "pacemaker"
         assert [one.detail for one in screening.history(session, kept)] == ["pacemaker", ""]
-        assert screening.screened(session, gone) == ()
+        assert screening.screened(session, gone, NOW) == ()

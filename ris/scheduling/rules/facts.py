@@ -127,14 +127,14 @@ class Facts:
 
 def gather(session: Session, now: datetime, procedure_id: int, room_id: int, starts_at: datetime, ends_at: datetime) -> Facts:
     """The facts about an exam in a room at a time. Raises NoResultFound when exam or room is not there."""
-    zone, exam, person = _exam_and_person(session, procedure_id)
+    zone, exam, person = _exam_and_person(session, now, procedure_id)
     room_name = session.scalars(sa.select(Room.name).where(Room.id == room_id)).one()
     cover = cover_of(session, person.patient_id, procedure_id, exam.code, local(starts_at, zone).date())
     place = Place(room_id, room_name, starts_at, ends_at)
     return Facts(now, zone, exam, place, person, _others(session, person.patient_id, procedure_id), cover)
 
 
-def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Person]:
+def _exam_and_person(session: Session, now: datetime, procedure_id: int) -> tuple[str, Exam, Person]:
     row = session.execute(
         sa.select(
             Site.zone, Order.id, RequestedProcedure.accession_number, Procedure, Order.priority, Order.danger, Patient,
@@ -157,7 +157,7 @@ def _exam_and_person(session: Session, procedure_id: int) -> tuple[str, Exam, Pe
     person = Person(
         patient.id, patient.birth_date, patient.sex, ambulatory or "",
         tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),
-        screened(session, patient.id),
+        screened(session, patient.id, now),
     )  # fmt: skip
     return zone, exam, person
 

@@ -137,7 +137,7 @@ def _page(refused: str = "") -> ResponseReturnValue:
     chosen = working_site(own)
     with reading() as session:
         found = missing.lacking(session, {chosen} if chosen else own, now, Lack(filters["lack"]) if "lack" in filters else None)
-        known = alerts.of_patients(session, {row.patient_id for lacking in found for row in lacking.rows})
+        known = alerts.of_patients(session, {row.patient_id for lacking in found for row in lacking.rows}, now)
     shown = list(_rows(found, filters.get("q", ""), known, now))
     return live.answer(
         "orders/missing.html", shown, filters, labels=LABELS, lacks=list(Lack), sides=asked.SIDES, refused=refused,

@@ -88,7 +88,7 @@ def undo_merge(patient_id: int, merge_id: int) -> ResponseReturnValue:
 
 
 def _show(patient: PatientRow, form: Form) -> str:
-    patient_id = patient.patient_id
+    patient_id, now = patient.patient_id, program().clock()
     with reading() as session:
         may_merge = may_anywhere(Permission.PATIENT_MERGE) and _is_visible(session, patient_id, Permission.PATIENT_MERGE)
         exams = exams_of_patient(session, patient_id, sites_for(Permission.PATIENT_READ))
@@ -100,9 +100,9 @@ def _show(patient: PatientRow, form: Form) -> str:
             exams=exams,
             reports=statuses(session, [exam.procedure_id for exam in exams]),
             merges=queries.merges(session, patient_id),
-            alerts=alerts.raised(session, patient_id, ended_after=program().clock() - CAN_BE_PUT_BACK),
+            alerts=alerts.raised(session, patient_id, now, ended_after=now - CAN_BE_PUT_BACK),
             allergies=alerts.allergies(session, patient_id),
-            alert_kinds=[(kind.value, label) for kind, label in alerts.LABELS.items()],
+            alert_kinds=[(kind.value, alerts.LABELS[kind]) for kind in alerts.SAID_AT_THE_DESK],
             form=form,
             may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
             may_order=may_anywhere(Permission.ORDER_ENTER) and _is_visible(session, patient_id, Permission.ORDER_ENTER),

@@ -17,7 +17,7 @@ from ris.protocol.service import Plan
 from ris.protocol.status import PROTOCOL, Urgency
 from ris.staff.permission import Permission
 from ris.web.access import may, person, requires
-from ris.web.page import changing, exam_here, look, reading, use_key, used_before
+from ris.web.page import changing, exam_here, look, program, reading, use_key, used_before
 
 bp = Blueprint("protocol", __name__, url_prefix="/exams/<int:procedure_id>/protocol", template_folder="templates")
 
@@ -107,7 +107,7 @@ def _page(exam: ExamRow, refused: str = "") -> str:
             exam=exam, protocol=protocol, refused=refused, urgencies=URGENCIES, typed=request.form if refused else {},
             codes=queries.codes_for(session, exam.modality) if exam.modality else [],
             is_needed=queries.needs_protocol(session, exam.procedure_id),
-            allergies=allergies, observations=observations, screening=screened(session, exam.patient_id),
+            allergies=allergies, observations=observations, screening=screened(session, exam.patient_id, program().clock()),
             steps=PROTOCOL.open_steps(protocol.status) if exam.status in NOT_STARTED else (),
             is_own=protocol.proposed_by_id == person().id,
             may_propose=may(Permission.PROTOCOL_PROPOSE, exam.site_id), may_approve=may(Permission.PROTOCOL_APPROVE, exam.site_id),

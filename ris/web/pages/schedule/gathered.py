@@ -62,7 +62,7 @@ def gather(program: Program, asked: AskedDay) -> Shown:
             tuple(waiting),
             queries.unscheduled_count(session, [asked.site_id], asked.words),
             protocols(session, [row.procedure_id for row in waiting]),
-            alerts.of_patients(session, patient_ids),
+            alerts.of_patients(session, patient_ids, now),
         )
     return Shown(_version(day), day)
 

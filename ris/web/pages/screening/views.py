@@ -12,7 +12,7 @@ from ris.patient.queries import PatientRow
 from ris.patient.screening import ANSWERS, Said
 from ris.staff.permission import Permission
 from ris.web.access import not_here, requires, sites_for
-from ris.web.page import changing, look, reading, use_key, used_before
+from ris.web.page import changing, look, program, reading, use_key, used_before
 
 bp = Blueprint("screening", __name__, url_prefix="/patients/<int:patient_id>/screening", template_folder="templates")
 
@@ -23,6 +23,7 @@ QUESTIONS = {
     ),
     Question.pregnancy: ("Is the patient pregnant, or could she be?", "Week, or date of the last period"),
     Question.contrast_reaction: ("Has the patient ever reacted to contrast medium?", "What was given, what happened, when"),
+    Question.kidney_disease: ("Are the kidneys sick, or do they work badly?", "Which disease, since when; dialysis"),
 }
 """What is asked, and what the detail is."""
 
@@ -54,7 +55,7 @@ def answer(patient_id: int) -> ResponseReturnValue:
 
 def _page(patient: PatientRow, refused: str = "") -> str:
     with reading() as session:
-        known = {row.question: row for row in screening.screened(session, patient.patient_id)}
+        known = {row.question: row for row in screening.screened(session, patient.patient_id, program().clock())}
         history = screening.history(session, patient.patient_id)
     return render_template(
         "screening/show.html", patient=patient, questions=QUESTIONS, answers=ANSWERS, known=known, history=history, refused=refused

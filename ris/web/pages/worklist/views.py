@@ -70,7 +70,7 @@ def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
     def find() -> Shown:
         with ris.read() as session:
             view = View(user_id, zones_of(session, sites), ris.clock(), on)
-            everything = with_alerts(session, worklist.lines(session, view))
+            everything = with_alerts(session, worklist.lines(session, view), view.now)
         rows = narrowed(everything, filters)
         return Shown(live.version(rows, filters), (rows, _choices(worklist, everything, filters)))
 
