@@ -16,6 +16,7 @@ from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event, UnitOfWork, service
 from ris.catalog.model import Site
+from ris.staff import guessing
 from ris.staff.model import LoginFailure, Role, RoleAssignment, RolePermission, UsedKey, User, WebSession
 from ris.staff.permission import ROLES
 
@@ -27,8 +28,6 @@ _NOBODY = _HASHER.hash(secrets.token_hex())
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 128
 LONGEST_NAME = 200
 FREE_FAILURES = 3
-LONGEST_DELAY = timedelta(minutes=5)
-FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +181,14 @@ def log_in(uow: UnitOfWork, *, login: str, password: str, place: str) -> Login:
     if _HASHER.check_needs_rehash(user.password_hash):
         uow.touch()
         user.password_hash = hash_password(password)
-    uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == keys[0]))
+    guessing.forgive(uow, keys[0])
     uow.emit(Event("staff.logged_in", Ref("user", user.id)))
     return Login(user_id=user.id)
 
 
 def _count_failure(uow: UnitOfWork, user: User | None, keys: tuple[str, ...]) -> None:
     """What was typed as a login is kept only where it is one: it may have been the password."""
-    for key in keys:
-        uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
+    guessing.note(uow, keys)
     uow.emit(Event("staff.login_refused", Ref("user", user.id if user else 0), facts={"login": user.login if user else "unknown"}))
 
 
@@ -219,23 +217,15 @@ def check_again(uow: UnitOfWork, *, user_id: int, password: str) -> bool:
     if wait > timedelta():
         raise NotAllowedNow(f"too many wrong passwords: wait {math.ceil(wait.total_seconds())} s and try again")
     if check_password(uow, user_id, password):
-        uow.session.execute(sa.delete(LoginFailure).where(LoginFailure.key == key))
+        guessing.forgive(uow, key)
         return True
-    uow.add(LoginFailure(id=new_id(), key=key, at=uow.now))
+    guessing.note(uow, (key,))
     uow.emit(Event("staff.password_refused", Ref("user", user_id)))
     return False
 
 
 def _wait(uow: UnitOfWork, key: str) -> timedelta:
-    """What is left of the pause after the newest failure: 1 s after the fourth, doubled with each, five minutes at most."""
-    count, newest = uow.session.execute(
-        sa.select(sa.func.count(), sa.func.max(LoginFailure.at)).where(LoginFailure.key == key, LoginFailure.at > uow.now - FORGOTTEN_AFTER)
-    ).one()
-    free = FREE_FAILURES if key.startswith("login:") else FREE_FAILURES * 5
-    if count <= free:
-        return timedelta()
-    pause = min(timedelta(seconds=2 ** min(count - free - 1, 20)), LONGEST_DELAY)
-    return max(newest + pause - uow.now, timedelta())
+    return guessing.wait(uow, key, FREE_FAILURES if key.startswith("login:") else FREE_FAILURES * 5)
 
 
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,7 +270,7 @@ def forget_stale(uow: UnitOfWork, *, absolute: timedelta) -> int:
     """Removes what no longer counts: ended sessions, old failures and used form keys; returns how many rows."""
     old = (
         sa.delete(WebSession).where(WebSession.created_at < uow.now - absolute),
-        sa.delete(LoginFailure).where(LoginFailure.at < uow.now - FORGOTTEN_AFTER),
+        sa.delete(LoginFailure).where(LoginFailure.at < uow.now - guessing.FORGOTTEN_AFTER),
         sa.delete(UsedKey).where(UsedKey.at < uow.now - absolute),
     )
     return sum(cast("sa.CursorResult[Any]", uow.session.execute(statement)).rowcount for statement in old)
