@@ -15,6 +15,7 @@ from ris.partner import model as partner_model
 from ris.patient import model as patient_model
 from ris.program import Program
 from ris.protocol import model as protocol_model
+from ris.questionnaire import model as questionnaire_model
 from ris.reactions import react
 from ris.report import model as report_model
 from ris.scheduling import model as scheduling_model
@@ -24,7 +25,7 @@ from ris.task import model as task_model
 
 MODELS = (
     audit_model, billing_model, catalog_model, exam_model, journal_model, order_model, outbox_model, partner_model, patient_model,
-    protocol_model, report_model, rules_model, scheduling_model, staff_model, task_model,
+    protocol_model, questionnaire_model, report_model, rules_model, scheduling_model, staff_model, task_model,
 )  # fmt: skip
 """Every floor's tables: a foreign key may name a table only once its module is loaded."""
 

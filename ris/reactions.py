@@ -10,6 +10,7 @@ from ris.billing import service as billing
 from ris.exam import consent
 from ris.order import mapping, visits
 from ris.protocol import service as protocol
+from ris.questionnaire import filling
 from ris.report import service as report
 from ris.report import undone
 from ris.scheduling import service as scheduling
@@ -20,8 +21,8 @@ Reaction = Callable[[UnitOfWork, Event], None]
 
 REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "catalog.code_mapped": (mapping.resolve_mapped_code,),
-    "patient.merging": (visits.move_patient, scheduling.move_patient),
-    "patient.unmerging": (visits.return_patient, scheduling.return_patient),
+    "patient.merging": (visits.move_patient, filling.move_patient, scheduling.move_patient),
+    "patient.unmerging": (visits.return_patient, filling.return_patient, scheduling.return_patient),
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
@@ -30,6 +31,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "scheduling.cancelled": (waitlist.propose_given_up,),
     "scheduling.missed": (waitlist.propose_given_up,),
     "scheduling.moved": (waitlist.propose_left,),
+    "exam.started": (filling.settle_begun,),
     "exam.discontinued": (scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),

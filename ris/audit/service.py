@@ -10,7 +10,7 @@ from ris.base.uow import Event, UnitOfWork
 
 _CREATING = ("placed", "registered", "booked", "captured", "added", "seeded", "opened")
 """Last words of events that bring something into being."""
-_REFUSING = ("staff.login_refused", "staff.password_refused")
+_REFUSING = ("questionnaire.code_refused", "staff.login_refused", "staff.password_refused")
 _EXECUTING = ("staff.logged_in", "staff.logged_out", *_REFUSING)
 """Acts that change nothing that is kept."""
 

@@ -35,10 +35,10 @@ CHANGED_MEANWHILE = "somebody else has changed this in the meantime: load it aga
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does it: a person at an address, a partner behind a connection, or the program itself."""
+    """Who does it: a person at an address, a patient at a tablet, a partner behind a connection, or the program itself."""
 
     kind: str
-    """user, partner or system."""
+    """user, tablet, partner or system."""
     id: int
     name: str
     place: str = ""

@@ -24,6 +24,8 @@ from ris.patient import safety
 from ris.patient.model import Answer, Patient, Question, Sex, Visit
 from ris.patient.queries import AllergyRow, ObservationRow
 from ris.patient.screening import ScreenRow, screened
+from ris.questionnaire import queries as forms
+from ris.questionnaire.queries import Found, Needed
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.check import hold_to_rules, open_findings
@@ -69,6 +71,9 @@ class Facts:
     screening: tuple[ScreenRow, ...]
     needs_consent: bool
     consent: ConsentRow | None
+    forms: tuple[Needed, ...]
+    findings: tuple[Found, ...]
+    """What was positive on forms, and holds."""
 
     @property
     def age(self) -> int | None:
@@ -134,7 +139,7 @@ def _missing(point: Point) -> str:
 
 def _of_the_room(session: Session, procedure_id: int, now: datetime) -> list[Point]:
     facts = _facts(session, procedure_id, now)
-    return [point for find in (_identity, _consent, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
+    return [point for find in (_identity, _consent, _forms, _pregnancy, _allergy, _kidneys, _magnet) for point in find(facts)]
 
 
 def _identity(_facts: Facts) -> Iterator[Point]:
@@ -149,6 +154,23 @@ def _consent(facts: Facts) -> Iterator[Point]:
         )
     elif facts.needs_consent:
         yield Point("consent", "No consent is on record", Verdict.stop)
+
+
+def _forms(facts: Facts) -> Iterator[Point]:
+    """What the safety screen says too has a point of its own."""
+    for form in facts.forms:
+        key = f"form-{form.version.code}"
+        if form.is_valid and form.response is not None and form.response.completed_at is not None:
+            yield Point(key, f"{form.name}: filled on {facts.day_of(form.response.completed_at)}", Verdict.known)
+        elif form.version.content.must:
+            yield Point(key, f"{form.name} is not filled", Verdict.stop)
+        else:
+            yield Point(key, f"{form.name} is not filled: the same was asked in person", Verdict.ask)
+    for found in facts.findings:
+        if not found.has_point:
+            yield Point(
+                f"finding-{found.response_id}-{found.key}", f"From a form: {found.text}", Verdict.stop if found.stops else Verdict.ask
+            )
 
 
 def _pregnancy(facts: Facts) -> Iterator[Point]:
@@ -185,7 +207,11 @@ def _kidneys(facts: Facts) -> Iterator[Point]:
     if not facts.contrast or facts.modality is Modality.US:
         return
     found = safety.kidneys(facts.observations, facts.age, facts.sex)
-    if found is None:
+    said = safety.answer_to(Question.kidney_disease, facts.screening)
+    if found is None and said is not None:
+        text = f"{said.text}, said on {facts.day_of(said.answered_at)}; neither eGFR nor creatinine is known here"
+        yield Point("kidneys", text, Verdict.known if said.answer is Answer.no else Verdict.stop)
+    elif found is None:
         yield Point("kidneys", "No kidney disease: neither eGFR nor creatinine is known here", Verdict.ask)
     elif found.is_below(safety.LOWEST_EGFR):
         yield Point("kidneys", f"{found.text} on {facts.day_of(found.at)}: below {safety.LOWEST_EGFR}", Verdict.stop)
@@ -222,5 +248,6 @@ def _facts(session: Session, procedure_id: int, now: datetime) -> Facts:
     return Facts(
         local(now, zone), modality, bool(contrast), patient.birth_date, patient.sex, tuple((ambulatory or "").split()),
         tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),
-        screened(session, patient.id), bool(needs_consent), in_force(session, procedure_id),
+        screened(session, patient.id, now), bool(needs_consent), in_force(session, procedure_id),
+        tuple(forms.needed(session, procedure_id, now)), tuple(forms.findings(session, patient.id, now)),
     )  # fmt: skip

@@ -12,6 +12,7 @@ class Permission(enum.StrEnum):
     CHARGE_RELEASE = "charge:release"
     EXAM_PERFORM = "exam:perform"
     EXAM_READ = "exam:read"
+    FORM_MANAGE = "form:manage"
     IMPORT_RUN = "import:run"
     INTERFACE_MANAGE = "interface:manage"
     INTERFACE_READ = "interface:read"
@@ -81,6 +82,6 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
         ),
     ),
     "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
-    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE, P.IMPORT_RUN)),
+    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE, P.FORM_MANAGE, P.IMPORT_RUN)),
 }
-"""Code to name and rights. Administrators manage accounts, rules and the catalogue, and see no patient."""
+"""Code to name and rights. Administrators manage accounts, rules, forms and the catalogue, and see no patient."""

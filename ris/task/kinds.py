@@ -25,6 +25,9 @@ KINDS = {
     "protocol_rejected": TaskKind(
         "Protocol rejected", "Find out or change what the radiologist asks for, and hand it in again on the protocol page."
     ),
+    "form_positive": TaskKind(
+        "An answer on a form matters", "Clear it up with the patient before the exam, and say on the form's page what was found out."
+    ),
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: replay it corrected, or repair that and let it in."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
     "destination_late": TaskKind("Messages do not get through", "Ring the partner, or release what is held: see the interfaces page."),

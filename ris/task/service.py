@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from ris.base.errors import NotFound
 from ris.base.ids import new_id
@@ -62,8 +63,16 @@ def settle(uow: UnitOfWork, kind: str, about: Ref) -> None:
         _end(uow, task, TaskState.obsolete, "")
 
 
+def is_open(session: Session, kind: str, about: Ref) -> bool:
+    return _of(session, kind, about) is not None
+
+
 def _open_one(uow: UnitOfWork, kind: str, about: Ref) -> Task | None:
-    return uow.session.scalars(
+    return _of(uow.session, kind, about)
+
+
+def _of(session: Session, kind: str, about: Ref) -> Task | None:
+    return session.scalars(
         sa.select(Task).where(Task.kind == kind, Task.object_kind == about.kind, Task.object_id == about.id, Task.state == TaskState.open)
     ).one_or_none()
 

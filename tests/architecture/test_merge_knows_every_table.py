@@ -12,6 +12,7 @@ MOVED_BY = {
     "occupancy.patient_id": "ris.scheduling.service",
     "patient_alert.patient_id": "ris.patient",
     "patient_identifier.patient_id": "ris.patient",
+    "questionnaire_response.patient_id": "ris.questionnaire.filling",
     "screening_answer.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",
     # What proposes a merge and what a merge itself writes: these name survivor and loser for ever.

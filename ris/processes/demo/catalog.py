@@ -1,6 +1,7 @@
 """Reads config/catalog and writes it as rows: sites, rooms with their hours, procedures, materials, staff, code maps."""
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import time
@@ -32,6 +33,7 @@ from ris.catalog.model import (
 from ris.processes.database import ROOT
 from ris.processes.partners import seed_partners
 from ris.protocol.model import ProtocolCode
+from ris.questionnaire import service as questionnaires
 from ris.scheduling.model import BookingPolicy
 from ris.settings import PartnerSeed
 from ris.staff import service as staff
@@ -77,6 +79,13 @@ def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     uow.emit(Event("catalog.seeded", Ref("system", 0)))
     uow.flush()
     return Hospital(sites, rooms, procedures, minutes, people, first.id if first else None)
+
+
+def publish_questionnaires(uow: UnitOfWork) -> None:
+    """What is planned asks for them from now on."""
+    for path in sorted((FOLDER / "questionnaires").glob("*.json")):
+        draft = questionnaires.take_in(uow, json.loads(path.read_text(encoding="utf-8")))
+        questionnaires.publish(uow, draft.questionnaire_id)
 
 
 def begin_to_keep(uow: UnitOfWork, hospital: Hospital) -> None:

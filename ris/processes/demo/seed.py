@@ -44,6 +44,7 @@ def fill(ris: Ris, seed: int = SEED) -> str:
     with ris.uow() as uow:
         catalog.begin_to_keep(uow, hospital)
         rules.write(uow)
+        catalog.publish_questionnaires(uow)
         if hospital.partner_id is not None:
             rules.examine(uow, hospital.partner_id, past.patient_ids, random.Random(seed), now)  # noqa: S311 (invents people, not secrets)
     with ris.uow() as uow:
