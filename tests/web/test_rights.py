@@ -22,6 +22,7 @@ from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
 from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.patient.model import AlertKind
+from ris.questionnaire import filling
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.staff import service as staff
@@ -31,6 +32,7 @@ from ris.task import service as tasks
 from ris.web.access import PUBLIC, SIGNED_IN, needed
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import MONDAY, make_order, make_patient
+from tests.questionnaire.forms import published
 from tests.web.visitor import Visitor
 
 P = Permission
@@ -75,6 +77,17 @@ ROUTES: dict[str, P | str] = {
     "exam.show": P.EXAM_READ,
     "exam_rules.answer": P.RULE_OVERRIDE,
     "exam_rules.show": P.RULE_OVERRIDE,
+    "forms.begin": P.PATIENT_SCREEN,
+    "forms.clear": P.PATIENT_SCREEN,
+    "forms.close_tablet": P.PATIENT_SCREEN,
+    "forms.correct": P.PATIENT_SCREEN,
+    "forms.desk": P.PATIENT_SCREEN,
+    "forms.fill": P.PATIENT_SCREEN,
+    "forms.keep": P.PATIENT_SCREEN,
+    "forms.make_code": P.PATIENT_SCREEN,
+    "forms.paper": P.PATIENT_SCREEN,
+    "forms.show": P.PATIENT_SCREEN,
+    "forms.stop": P.PATIENT_SCREEN,
     "health.alive": PUBLIC,
     "health.metrics": PUBLIC,
     "health.ready": PUBLIC,
@@ -205,6 +218,18 @@ ROUTES: dict[str, P | str] = {
     "screening.show": P.PATIENT_SCREEN,
     "search.index": P.PATIENT_READ,
     "static": PUBLIC,
+    "tablet.answer": PUBLIC,
+    "tablet.ask": PUBLIC,
+    "tablet.choose_language": PUBLIC,
+    "tablet.confirm": PUBLIC,
+    "tablet.enter": PUBLIC,
+    "tablet.go_on": PUBLIC,
+    "tablet.open_with": PUBLIC,
+    "tablet.review": PUBLIC,
+    "tablet.send": PUBLIC,
+    "tablet.start": PUBLIC,
+    "tablet.stay": PUBLIC,
+    "tablet.thanks": PUBLIC,
     "tasks.close": P.TASK_CLOSE,
     "tasks.index": P.TASK_READ,
     "tasks.map_code_of": P.INTERFACE_MANAGE,
@@ -234,7 +259,7 @@ WORKLISTS = {
 DEEDS = {"arrivals": "arrive", "unscheduled": "no-answer", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "step_id", "task_id", "user_id"}
+AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "response_id", "step_id", "task_id", "user_id"}
 """What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
@@ -310,8 +335,11 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         agreed = coverage.authorize(uow, patient_id, AuthorizationData("A1", 2))
         paper = documents.attach(uow, order.id, kind=DocumentKind.other, name="a.pdf", content=b"%PDF-1.7")
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
+        names = ("mr-safety",) if site == "MAIN" else ("pregnancy",)
+        response_id = filling.begin(uow, procedure_id=procedure_id, version_id=published(uow, *names)[names[0]]).id
         uow.session.flush()
         return {
+            "response_id": response_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
             "authorization_id": agreed.id, "document_id": paper.id,

@@ -8,6 +8,7 @@ from ris.web.pages.catalog.views import bp as catalog
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.consent.views import bp as consent
 from ris.web.pages.exam.views import bp as exam
+from ris.web.pages.forms.views import bp as forms
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
@@ -29,6 +30,7 @@ from ris.web.pages.scan.views import bp as scan
 from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.screening.views import bp as screening
 from ris.web.pages.search.views import bp as search
+from ris.web.pages.tablet.views import bp as tablet
 from ris.web.pages.tasks.views import bp as tasks
 from ris.web.pages.users.views import bp as users
 from ris.web.pages.walkin.views import bp as walkin
@@ -43,6 +45,7 @@ PAGES: tuple[Blueprint, ...] = (
     consent,
     exam,
     exam_rules,
+    forms,
     health,
     imports,
     interfaces,
@@ -62,6 +65,7 @@ PAGES: tuple[Blueprint, ...] = (
     schedule,
     screening,
     search,
+    tablet,
     tasks,
     users,
     walkin,

@@ -11,6 +11,8 @@ from ris.exam.queries import StepRow
 from ris.order.held import held
 from ris.order.next import why_not
 from ris.order.status import Priority
+from ris.questionnaire import queries as forms
+from ris.questionnaire.queries import Needed
 from ris.scheduling import service as scheduling
 from ris.scheduling.status import StepStatus
 from ris.staff.permission import Permission
@@ -27,6 +29,7 @@ from ris.web.worklists.listing import (
     priority_cell,
     sought,
     split,
+    with_forms,
 )
 
 SHOWN = (StepStatus.booked, StepStatus.arrived, StepStatus.started, StepStatus.missed)
@@ -35,14 +38,17 @@ LATE_MINUTES = 10
 NO_SHOW_MINUTES = 30
 """After so many it is suggested to note that nobody came."""
 LONG_WAIT_MINUTES = 30
+FORMS = Deed("forms", "Forms", "f", style="outline-secondary", opens="forms.desk")
 DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo", "label"), StepStatus.missed: ("came",)}
 
 
 def lines(session: Session, view: View) -> list[Line]:
-    return [_line(row, view) for row in queries.steps_of_day(session, view.days()) if row.status in SHOWN]
+    rows = [row for row in queries.steps_of_day(session, view.days()) if row.status in SHOWN]
+    asked = forms.needed_of(session, {row.procedure_id for row in rows}, view.now)
+    return [_line(row, view, asked.get(row.procedure_id, [])) for row in rows]
 
 
-def _line(row: StepRow, view: View) -> Line:
+def _line(row: StepRow, view: View, asked: list[Needed]) -> Line:
     does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, on_hold=held(row, row.zone)))
     return Line(
         row.procedure_id,
@@ -51,12 +57,16 @@ def _line(row: StepRow, view: View) -> Line:
             clock_cell(row.starts_at, row.zone, view, *_lateness(row, view)),
             priority_cell(row.priority),
             patient_cell(row),
-            exam_cell(row),
+            with_forms(exam_cell(row), asked),
             Cell(row.room_name, note=row.transport),
             Cell(row.status, "status"),
             _arrived(row, view),
         ),
-        (*does, *(("no_show",) if row.status is StepStatus.booked and row.starts_at <= view.now else ())),
+        (
+            *does,
+            *(("no_show",) if row.status is StepStatus.booked and row.starts_at <= view.now else ()),
+            *(("forms",) if asked else ()),
+        ),
         {"room": row.room_name, "status": row.status},
         sought(row),
         barred,
@@ -125,6 +135,7 @@ WORKLIST = Worklist(
             ask="This frees the room, and the exam waits for another appointment. What is known of why the patient did not come?",
         ),
         Deed("label", "Label", "l", style="outline-secondary", opens="labels.show"),
+        FORMS,
         Deed("came", "Came after all", "c", came, "The patient is expected again.", "outline-secondary"),
     ),
     empty="Nobody is expected.",

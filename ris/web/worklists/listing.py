@@ -1,6 +1,6 @@
 """What a worklist is made of: lines of cells, filters, and what can be done with a line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from ris.catalog.model import ReasonKind, Site
 from ris.order.status import Priority
 from ris.patient import alerts
 from ris.patient.alerts import Alert
+from ris.questionnaire.queries import Needed, open_count
 from ris.scheduling.queries import Span, day_span
 from ris.staff.permission import Permission
 
@@ -132,15 +133,21 @@ def patient_cell(row: Any) -> Cell:
     return Cell(row.patient_name, "strong", f"{born} · {row.mrn or 'no number'}", patient_id=row.patient_id)
 
 
-def with_alerts(session: Session, lines: list[Line]) -> list[Line]:
+def with_alerts(session: Session, lines: list[Line], now: datetime) -> list[Line]:
     """The lines with what must be known of their patients beside the names."""
     patient_ids = {cell.patient_id for line in lines for cell in line.cells if cell.patient_id is not None}
-    found = alerts.of_patients(session, patient_ids)
+    found = alerts.of_patients(session, patient_ids, now)
     return [replace(line, cells=tuple(replace(cell, alerts=found.get(cell.patient_id or 0, ())) for cell in line.cells)) for line in lines]
 
 
 def exam_cell(row: Any) -> Cell:
     return Cell(row.procedure_name, note=row.accession_number)
+
+
+def with_forms(cell: Cell, asked: Collection[Needed]) -> Cell:
+    """The cell of an exam that also says how many forms are still to be filled."""
+    count = open_count(asked)
+    return replace(cell, note=f"{cell.note} · {count} form{'s' if count > 1 else ''} to fill") if count else cell
 
 
 def priority_cell(priority: Priority) -> Cell:

@@ -5,9 +5,11 @@ from sqlalchemy.orm import Session
 from ris.exam import queries
 from ris.exam.queries import StepRow
 from ris.order.status import PRIORITY_RANK, Priority
+from ris.questionnaire import queries as forms
+from ris.questionnaire.queries import Needed
 from ris.scheduling.status import StepStatus
 from ris.staff.permission import Permission
-from ris.web.worklists.arrivals import LONG_WAIT_MINUTES, undo
+from ris.web.worklists.arrivals import FORMS, LONG_WAIT_MINUTES, undo
 from ris.web.worklists.listing import (
     Cell,
     Deed,
@@ -20,16 +22,18 @@ from ris.web.worklists.listing import (
     patient_cell,
     priority_cell,
     sought,
+    with_forms,
 )
 
 
 def lines(session: Session, view: View) -> list[Line]:
     waiting = [row for row in queries.open_steps(session, view.days()) if row.status is StepStatus.arrived]
     ordered = sorted(waiting, key=lambda row: (PRIORITY_RANK[row.priority], row.arrived_at or row.starts_at))
-    return [_line(row, view) for row in ordered]
+    asked = forms.needed_of(session, {row.procedure_id for row in ordered}, view.now)
+    return [_line(row, view, asked.get(row.procedure_id, [])) for row in ordered]
 
 
-def _line(row: StepRow, view: View) -> Line:
+def _line(row: StepRow, view: View, asked: list[Needed]) -> Line:
     return Line(
         row.procedure_id,
         row.priority is Priority.stat,
@@ -38,11 +42,11 @@ def _line(row: StepRow, view: View) -> Line:
             _waits(row, view),
             priority_cell(row.priority),
             patient_cell(row),
-            exam_cell(row),
+            with_forms(exam_cell(row), asked),
             clock_cell(row.starts_at, row.zone, view, *_overdue(row, view)),
             Cell(row.checked_in_by or ""),
         ),
-        ("undo",),
+        ("undo", *(("forms",) if asked else ())),
         {"room": row.room_name},
         sought(row),
     )
@@ -67,7 +71,7 @@ WORKLIST = Worklist(
     columns=("Room", "Waits", "Priority", "Patient", "Exam", "Appointment", "Checked in by"),
     facets=("room",),
     lines=lines,
-    deeds=(Deed("undo", "Undo", "u", undo, "The arrival is undone.", "outline-secondary"),),
+    deeds=(Deed("undo", "Undo", "u", undo, "The arrival is undone.", "outline-secondary"), FORMS),
     empty="Nobody is waiting.",
     is_dated=False,
 )

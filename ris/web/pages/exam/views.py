@@ -21,6 +21,7 @@ from ris.patient.safety import against_contrast
 from ris.patient.screening import screened
 from ris.program import Program
 from ris.protocol.queries import needs_protocol, protocol
+from ris.questionnaire import queries as forms
 from ris.report.reading import statuses
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
@@ -69,12 +70,13 @@ def _gather(ris: Program, procedure_id: int) -> Shown:
         allergies, observations = patients.allergies(session, exam.patient_id), patients.observations(session, exam.patient_id)
         found = {
             "exam": exam,
-            "alerts": alerts.of_patients(session, (exam.patient_id,)).get(exam.patient_id, ()),
+            "alerts": alerts.of_patients(session, (exam.patient_id,), ris.clock()).get(exam.patient_id, ()),
             "allergies": allergies,
             "observations": observations,
             "against_contrast": against_contrast(allergies, observations) if exam.contrast else [],
             "ambulatory": [AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
-            "screening": screened(session, exam.patient_id),
+            "screening": screened(session, exam.patient_id, ris.clock()),
+            "forms": forms.states(session, procedure_id, ris.clock()),
             "charges": charges_of(session, procedure_id),
             "documents": documents(session, exam.order_id),
             "answers": answers(session, procedure_id),

@@ -1,0 +1,91 @@
+"""Forms in Chromium: the desk makes a code, the patient fills the form on a tablet with keys alone, in light and in dark."""
+
+from playwright.sync_api import Browser, Page, expect
+
+from ris.bootstrap import Ris
+from tests.browser.desk import context_of, log_in, served, shoot
+from tests.chromium import axe, page_problems
+from tests.factories.hospital import build_hospital
+from tests.factories.orders import booked
+from tests.questionnaire.forms import published
+
+
+def look_at(page: Page, name: str) -> None:
+    """Nothing for axe to find, whichever colours the person has chosen."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        shoot(page, f"{name}-{scheme}")
+        assert axe(page) == []
+
+
+def test_a_form_goes_from_the_desk_to_the_tablet_and_back(browser: Browser, ris: Ris) -> None:
+    exam = booked(ris, build_hospital(ris), "MRBRAIN", "MR1", starts_at=ris.clock())
+    with ris.uow() as uow:
+        published(uow, "mr-safety")
+    with served(ris) as address, context_of(browser) as desk, context_of(browser) as hands:
+        page, tablet = desk.new_page(), hands.new_page()
+        tablet.set_viewport_size({"width": 1024, "height": 768})
+        problems = page_problems(page) + page_problems(tablet)
+        log_in(page, address, "front_desk", "/worklists/arrivals")
+        expect(page.locator("tr[tabindex]").first).to_contain_text("1 form to fill")
+        look_at(page, "arrivals-forms")
+        with page.expect_navigation():
+            page.keyboard.press("f")
+        look_at(page, "forms-desk")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+t")
+        code = page.locator(".the-code").inner_text()
+        look_at(page, "forms-code")
+
+        tablet.goto(f"{address}/tablet")
+        look_at(tablet, "tablet-code")
+        tablet.keyboard.type(code)
+        with tablet.expect_navigation():
+            tablet.keyboard.press("Enter")
+        look_at(tablet, "tablet-start")
+        with tablet.expect_navigation():
+            tablet.get_by_role("button", name="Español").press("Enter")
+        expect(tablet.get_by_role("heading", name="¿Es usted?")).to_be_visible()
+        with tablet.expect_navigation():
+            tablet.get_by_role("button", name="Sí, soy yo").press("Enter")
+        expect(tablet.get_by_role("heading", name="¿Lleva un marcapasos")).to_be_visible()
+        look_at(tablet, "tablet-question")
+        with tablet.expect_navigation():
+            tablet.get_by_role("button", name="Siguiente").press("Enter")
+        expect(tablet.get_by_role("alert")).to_have_text("Conteste esta pregunta.")
+        look_at(tablet, "tablet-fault")
+        for choice in ("Sí", "", "No", "No", "No", "No", "No", "No estoy seguro", ""):
+            if choice:
+                tablet.get_by_role("radio", name=choice, exact=True).press("Space")
+            with tablet.expect_navigation():
+                tablet.get_by_role("button", name="Siguiente").press("Enter")
+        expect(tablet.get_by_role("heading", name="Revise sus respuestas")).to_be_visible()
+        look_at(tablet, "tablet-review")
+        with tablet.expect_navigation():
+            tablet.get_by_role("link", name="Cambiar").nth(1).press("Enter")
+        tablet.get_by_role("textbox").fill("Boston, 2020")
+        with tablet.expect_navigation():
+            tablet.get_by_role("button", name="Siguiente").press("Enter")
+        with tablet.expect_navigation():
+            tablet.get_by_role("button", name="Enviar").press("Enter")
+        expect(tablet.get_by_role("heading", name="Gracias")).to_be_visible()
+        look_at(tablet, "tablet-thanks")
+        tablet.go_back()
+        expect(tablet.locator("main")).not_to_contain_text("Boston")
+
+        page.goto(f"{address}/exams/{exam.id}/forms")
+        expect(page.locator("#forms")).to_contain_text("Pacemaker or defibrillator: Boston, 2020")
+        look_at(page, "forms-filled")
+        with page.expect_navigation():
+            page.locator("#forms").get_by_role("link", name="MR safety").press("Enter")
+        look_at(page, "forms-answers")
+        page.get_by_text("Something is wrong").press("Enter")
+        page.get_by_label("What was wrong").fill("The pacemaker was taken out")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        look_at(page, "forms-correct")
+        page.get_by_role("group", name="Do you have a pacemaker").get_by_role("radio", name="No", exact=True).press("Space")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+s")
+        expect(page.get_by_role("status")).to_contain_text("The form is filled")
+        assert problems == []
