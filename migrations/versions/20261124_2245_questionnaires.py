@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "e41c7b90d2a6"
-down_revision = "6a0d5ec17b92"
+down_revision = "5b7e20d9c4f1"
 branch_labels = None
 depends_on = None
 
