@@ -4,11 +4,16 @@ from collections.abc import Mapping
 
 from ris.catalog.kinds import RECORDS as CATALOGUE
 from ris.catalog.records.record import Record
+from ris.imports.appointments import APPOINTMENTS
 from ris.imports.kind import Kind
+from ris.imports.patients import PATIENTS
 from ris.imports.records import kind_of
+from ris.imports.reports import REPORTS
 from ris.protocol.codes import PROTOCOL_CODE
 
 RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE)}
 """The reference data that is edited one by one too."""
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*(kind_of(record) for record in RECORDS.values()),)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*(kind_of(record) for record in RECORDS.values()), PATIENTS, APPOINTMENTS, REPORTS)
+}

@@ -6,8 +6,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
+from ris.base.errors import Invalid
 from ris.base.uow import UnitOfWork
 from ris.staff.permission import Permission
+
+
+class LineRefused(Invalid):
+    """Why a line cannot be taken, after something of it was done: that is taken back."""
+
+    def __init__(self, column: str, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.column = column
+        self.fix = fix
 
 
 class Verdict(enum.StrEnum):
@@ -102,6 +112,10 @@ class Kind:
     """What is here, a row for each column; None where nothing may leave in this way."""
     as_one: bool = False
     """Whether a line may stand against another one of the file; then each is taken for itself, and the dry run is one transaction."""
+    at_once: int = 500
+    """So many lines are looked up together, held in memory, and in a dry run in one transaction."""
+    most_lines: int | None = None
+    """More are to be brought in several files."""
     tells: str = ""
     """What partners and patients would hear of it, where they can; they hear nothing unless whoever takes the file in asks for that."""
 

@@ -10,11 +10,9 @@ from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event, UnitOfWork
 from ris.imports import reading
-from ris.imports.kind import Finding, Kind, Line, TakeOne, Verdict
+from ris.imports.kind import Finding, Kind, Line, LineRefused, TakeOne, Verdict
+from ris.imports.reading import BadFile
 from ris.program import Program
-
-AT_ONCE = 500
-"""So many lines are looked up together, and held in memory."""
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Order:
 
 Report = Callable[[Finding], None]
 Progress = Callable[[int], None]
-"""Gets the number of lines that were read, every `AT_ONCE` of them."""
+"""Gets the number of lines that were read, a part of the file at a time."""
 
 
 class _TakenBack(Exception):
@@ -134,7 +132,7 @@ def _note(uow: UnitOfWork, order: Order, result: Result) -> None:
 
 def _parts(kind: Kind, file: BinaryIO) -> Iterator[list[Line]]:
     lines = reading.lines(kind, file)
-    while part := list(itertools.islice(lines, AT_ONCE)):
+    while part := list(itertools.islice(lines, kind.at_once)):
         yield part
 
 
@@ -155,6 +153,8 @@ class _Taking:
             yield self.result.lines
 
     def take(self, uow: UnitOfWork, part: Sequence[Line]) -> None:
+        if self.kind.most_lines is not None and self.result.lines + len(part) > self.kind.most_lines:
+            raise BadFile(f"the file has more than {self.kind.most_lines} lines: bring it in several, for example by month")
         for line in part:
             self._stands_once(line)
         readable = [line for line in part if not line.is_wrong]
@@ -181,6 +181,8 @@ class _Taking:
                     take_one(line)
             else:
                 take_one(line)
+        except LineRefused as refused:
+            line.wrong(refused.column, refused.message, refused.fix)
         except RisError as error:
             column, _, what = error.message.partition(": ")
             known = column in self.kind.column_names

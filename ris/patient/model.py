@@ -284,6 +284,30 @@ class ScreeningAnswer(Base):
     asked_by: Mapped[str]
 
 
+class OutsideReport(Versioned, Base):
+    """A report that was written before or elsewhere, as its source has it; `key` is source and number."""
+
+    __tablename__ = "outside_report"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    source: Mapped[str]
+    """The system or the house that it comes from."""
+    number: Mapped[str]
+    """What the source calls the exam."""
+    study_date: Mapped[date]
+    procedure: Mapped[str]
+    modality: Mapped[str]
+    region: Mapped[str]
+    author: Mapped[str]
+    signed_on: Mapped[date | None]
+    study_instance_uid: Mapped[str]
+    text: Mapped[str]
+    kept_at: Mapped[datetime]
+    kept_by: Mapped[str]
+
+
 class Merge(Base):
     """That one patient was found to be another. `moved` names every row that changed hands, so that it can be taken back."""
 

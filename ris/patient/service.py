@@ -19,6 +19,7 @@ from ris.patient.model import (
     Coverage,
     Merge,
     Observation,
+    OutsideReport,
     Patient,
     PatientAlert,
     PatientIdentifier,
@@ -89,8 +90,10 @@ class VisitData:
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
 
 
-_Following = Visit | Allergy | Authorization | Coverage | Observation | PatientAlert | ScreeningAnswer
-_FOLLOWING: tuple[type[_Following], ...] = (Visit, Allergy, Authorization, Coverage, Observation, PatientAlert, ScreeningAnswer)
+_Following = Visit | Allergy | Authorization | Coverage | Observation | OutsideReport | PatientAlert | ScreeningAnswer
+_FOLLOWING: tuple[type[_Following], ...] = (
+    Visit, Allergy, Authorization, Coverage, Observation, OutsideReport, PatientAlert, ScreeningAnswer,
+)  # fmt: skip
 """What a merge moves as it is, identifiers apart."""
 
 

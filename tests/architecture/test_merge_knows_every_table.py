@@ -10,6 +10,7 @@ MOVED_BY = {
     "imaging_order.patient_id": "ris.order.visits",
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
+    "outside_report.patient_id": "ris.patient",
     "patient_alert.patient_id": "ris.patient",
     "patient_identifier.patient_id": "ris.patient",
     "questionnaire_response.patient_id": "ris.questionnaire.filling",

@@ -12,6 +12,7 @@ from ris.base.uow import UnitOfWork
 from ris.documents import report_sheet
 from ris.exam.performed import performed_of
 from ris.order.queries import ExamRow
+from ris.patient.outside import outside_reports
 from ris.report import reading as reports
 from ris.report import service
 from ris.report.reading import ReportRow
@@ -149,6 +150,7 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "")
             "exam": exam,
             "report": report,
             "priors": reports.priors(session, exam.procedure_id, sites_for(Permission.REPORT_READ)),
+            "outside": outside_reports(session, exam.patient_id),
             "performed": performed_of(session, exam.procedure_id),
             "refused": refused,
             "kept": kept,
