@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "4f8b1c6d2e97"
-down_revision = "5b7e20d9c4f1"
+down_revision = "e41c7b90d2a6"
 branch_labels = None
 depends_on = None
 
