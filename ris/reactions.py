@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.exam import consent
+from ris.notice import consent as mail_consent
+from ris.notice import plan
 from ris.order import mapping, visits
 from ris.protocol import service as protocol
 from ris.questionnaire import filling
@@ -21,18 +23,21 @@ Reaction = Callable[[UnitOfWork, Event], None]
 
 REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "catalog.code_mapped": (mapping.resolve_mapped_code,),
-    "patient.merging": (visits.move_patient, filling.move_patient, scheduling.move_patient),
-    "patient.unmerging": (visits.return_patient, filling.return_patient, scheduling.return_patient),
+    "patient.merging": (visits.move_patient, filling.move_patient, scheduling.move_patient, mail_consent.move_patient),
+    "patient.unmerging": (visits.return_patient, filling.return_patient, scheduling.return_patient, mail_consent.return_patient),
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
-    "order.procedure_cancelled": (protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
+    "order.procedure_cancelled": (
+        protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam, plan.tell_cancelled_exam,
+    ),
     "order.procedure_changed": (protocol.think_again, consent.ask_again),
-    "scheduling.cancelled": (waitlist.propose_given_up,),
+    "scheduling.booked": (plan.tell_booked,),
+    "scheduling.cancelled": (waitlist.propose_given_up, plan.tell_cancelled),
     "scheduling.missed": (waitlist.propose_given_up,),
-    "scheduling.moved": (waitlist.propose_left,),
+    "scheduling.moved": (waitlist.propose_left, plan.tell_moved),
     "exam.started": (filling.settle_begun,),
-    "exam.discontinued": (scheduling.free_cancelled, waitlist.propose_of_cancelled_exam),
+    "exam.discontinued": (scheduling.free_cancelled, waitlist.propose_of_cancelled_exam, plan.tell_cancelled_exam),
     "delivery.parked": (delivery.open_for_parked,),
     "delivery.resent": (delivery.settle_decided,),
     "delivery.corrected": (delivery.settle_decided,),
@@ -43,7 +48,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
     "report.published": (billing.capture_professional,),
     "report.retracted": (billing.void_professional,),
-}
+}  # fmt: skip
 
 
 def react(uow: UnitOfWork, event: Event) -> None:

@@ -74,6 +74,21 @@ class Patients(_Section):
     )
 
 
+class Mail(_Section):
+    host: str = Field("", description="The mail server that takes e-mails to patients; empty: none are sent.")
+    port: int = Field(587, ge=1, le=65535, description="Its port: 587 with starttls, 465 with tls, as a rule.")
+    security: Literal["starttls", "tls"] = Field(
+        "starttls", description="starttls: TLS must begin before anything is said. tls: from the first byte. Never without."
+    )
+    user: str = Field("", description="Who logs in there; empty: nobody needs to.")
+    password: SecretStr = Field(SecretStr(""), description="The password of that user.")
+    authorities: Path | None = Field(None, description="PEM file of the authorities of its certificate; none: those of the machine.")
+    timeout_seconds: int = Field(30, ge=1, le=300, description="How long it may take to answer.")
+    public_url: str = Field(
+        "", description="https address under which patients reach /stop-mail/; empty: e-mails hold no link by which to stop them."
+    )
+
+
 class PartnerSeed(_Section):
     name: str = Field(description="What people call it.")
     application: str = Field(description="MSH-3.1 of what it sends.")
@@ -98,6 +113,7 @@ class Settings(_Section):
     reports: Reports = Reports()
     jobs: Jobs = Jobs()
     patients: Patients = Patients()
+    mail: Mail = Mail()
     partner: tuple[PartnerSeed, ...] = Field((), description="The first partners; afterwards they are rows, edited in the browser.")
 
     @property
@@ -110,7 +126,7 @@ class Settings(_Section):
 
 
 SECTIONS: dict[str, type[_Section]] = {
-    "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "patients": Patients,
+    "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "mail": Mail, "patients": Patients,
 }  # fmt: skip
 
 
@@ -203,5 +219,7 @@ def _refuse_the_unsafe(settings: Settings) -> None:
         raise SettingsError(f"web.host: {settings.web.host} is not loopback, and no TLS proxy is declared (web.behind_proxy)")
     if not _is_loopback(settings.mllp.host) and not (settings.mllp.certificate or settings.mllp.behind_proxy):
         raise SettingsError(f"mllp.host: {settings.mllp.host} is not loopback: set mllp.certificate, or mllp.behind_proxy")
+    if settings.mail.host and not settings.mail.public_url.startswith("https://"):
+        raise SettingsError("mail.public_url: patients must be able to stop e-mails: an address that begins with https://")
     if settings.mllp.processes > 1 and not settings.database.url.startswith("postgresql"):
         raise SettingsError("mllp.processes: SQLite has one writer at a time: leave it at 1, or set database.url")

@@ -30,6 +30,7 @@ class Patient(Versioned, Base):
         sa.Index("ix_patient_sound", "sound"),
         sa.Index("ix_patient_birth_date", "birth_date"),
         sa.Index("ix_patient_phone", "phone_key", sqlite_where=sa.text("phone_key <> ''"), postgresql_where=sa.text("phone_key <> ''")),
+        sa.Index("ix_patient_email", "email", sqlite_where=sa.text("email <> ''"), postgresql_where=sa.text("email <> ''")),
         index_where_set("ix_patient_merged_into_id", "merged_into_id"),
         sa.Index("ix_patient_family_last", "family_last", "given_key", sqlite_where=sa.text("family_last <> ''"),
                  postgresql_where=sa.text("family_last <> ''")),

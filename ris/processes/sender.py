@@ -1,4 +1,4 @@
-"""The sender: delivers what partners have subscribed to until it is told to stop; any number may run, the lease decides."""
+"""The sender: delivers to partners and patients until it is told to stop; any number may run, the lease decides."""
 
 import logging
 import signal
@@ -9,9 +9,11 @@ from datetime import timedelta
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
 from ris.hl7.sender import MllpTransport
+from ris.notice import service as notices
 from ris.outbox import queries, wake
 from ris.outbox.dispatch import Dispatcher
 from ris.outbox.worker import POLL_S
+from ris.post.postman import Postman
 from ris.settings import Settings
 from ris.task import delivery
 
@@ -39,8 +41,10 @@ def run(settings: Settings) -> int:
 def send_until(ris: Ris, stopping: threading.Event) -> None:
     """Delivers until the event is set; what is in flight then may still be answered for some seconds."""
     dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport(ris.clock)}, clock=ris.clock)
+    postman = Postman(lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock)
     with wake.Waiter(ris.engine) as waiter:
         dispatcher.start()
+        postman.start()
         log.info("sender ready")
         alarm = _Alarm(ris)
         while not stopping.is_set():
@@ -48,6 +52,7 @@ def send_until(ris: Ris, stopping: threading.Event) -> None:
                 _look(dispatcher)
             alarm.look()
         dispatcher.stop()
+        postman.stop()
     log.info("sender stopped")
 
 
@@ -68,7 +73,7 @@ def _look(dispatcher: Dispatcher) -> None:
 
 
 class _Alarm:
-    """Says once a minute, in the log and as a task, which destination has had something waiting for too long."""
+    """Says once a minute, in the log and as a task, where something has waited for too long."""
 
     def __init__(self, ris: Ris) -> None:
         self._ris = ris
@@ -87,10 +92,13 @@ class _Alarm:
         now = self._ris.clock()
         with self._ris.read() as session:
             rows = queries.alarms(session, now)
-            is_due = delivery.is_call_due(session, now)
+            is_due, is_mail_due = delivery.is_call_due(session, now), notices.is_call_due(session, now)
         for row in rows:
             age = row.age(now) or timedelta()
             log.error("destination %d: %d waiting, the oldest for %d minutes", row.destination_id, row.waiting, age.total_seconds() // 60)
         if is_due:
             with self._ris.uow(SENDER) as uow:
                 delivery.call_for_late(uow)
+        if is_mail_due:
+            with self._ris.uow(SENDER) as uow:
+                notices.call_for_late(uow)

@@ -34,4 +34,5 @@ NAVIGATION = (
     Item("Catalogue", "catalog.index", Permission.CATALOG_MANAGE),
     Item("Files", "imports.index", Permission.IMPORT_RUN),
     Item("Rules", "rules.index", Permission.RULE_MANAGE),
+    Item("E-mails", "mail.index", Permission.RULE_MANAGE),
 )

@@ -27,6 +27,9 @@ _AROUND_A_FILE = 64 * 1024
 """Bytes of the form that a file comes in."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
+_FROM_ELSEWHERE = ("account.csp", "stop.stop")
+"""What browsers and mail programs send by themselves: it changes nothing for whoever is logged in."""
+
 csrf = CSRFProtect()
 
 
@@ -66,7 +69,7 @@ def _session_is_known() -> None:
 
 def _same_origin() -> None:
     """A change comes from our own page: the browser says so in Origin, or it is refused."""
-    if request.method in SAFE_METHODS or request.endpoint == "account.csp":
+    if request.method in SAFE_METHODS or request.endpoint in _FROM_ELSEWHERE:
         return
     origin = request.headers.get("Origin")
     if origin != request.host_url.rstrip("/"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ris.base.machine import Machine
 from ris.hl7.outbound import DEFAULTS, TELLS, orm_o01, siu_s12, study
+from ris.notice.status import NOTICE
 from ris.order.status import PROCEDURE
 from ris.outbox.status import DELIVERY
 from ris.protocol.status import PROTOCOL
@@ -15,7 +16,7 @@ from ris.task.kinds import KINDS
 from tests.architecture import profiles_in, profiles_out
 
 ROOT = Path(__file__).parents[2]
-MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, DELIVERY)
+MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, DELIVERY, NOTICE)
 
 
 def floors() -> str:

@@ -8,6 +8,7 @@ MOVED_BY = {
     "coverage.patient_id": "ris.patient",
     "coverage_authorization.patient_id": "ris.patient",
     "imaging_order.patient_id": "ris.order.visits",
+    "mail_consent.patient_id": "ris.notice.consent",
     "observation.patient_id": "ris.patient",
     "occupancy.patient_id": "ris.scheduling.service",
     "outside_report.patient_id": "ris.patient",

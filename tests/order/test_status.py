@@ -6,6 +6,7 @@ import pytest
 
 from ris.base.errors import NotAllowedNow
 from ris.base.machine import Machine, Requirement, step
+from ris.notice.status import NOTICE
 from ris.order.status import ORC_5, PRIORITY_RANK, PROCEDURE, OrderStatus, Priority, ProcedureStatus, order_status
 from ris.outbox.status import DELIVERY
 from ris.protocol.status import PROTOCOL
@@ -13,7 +14,14 @@ from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 
 P = ProcedureStatus
-MACHINES: dict[str, Machine[Any]] = {"exam": PROCEDURE, "protocol": PROTOCOL, "appointment": STEP, "report": REPORT, "delivery": DELIVERY}
+MACHINES: dict[str, Machine[Any]] = {
+    "exam": PROCEDURE,
+    "protocol": PROTOCOL,
+    "appointment": STEP,
+    "report": REPORT,
+    "delivery": DELIVERY,
+    "notice": NOTICE,
+}
 
 
 def states(machine: Machine[Any]) -> list[StrEnum]:

@@ -15,6 +15,8 @@ from ris.audit.model import AuditEntry, Outcome
 from ris.base.ref import Ref
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
+from ris.notice.model import Notice, NoticeKind
+from ris.notice.status import NoticeState
 from ris.order import documents
 from ris.order.model import DocumentKind, RequestedProcedure
 from ris.patient import coverage
@@ -115,6 +117,12 @@ ROUTES: dict[str, P | str] = {
     "labels.pdf": P.EXAM_READ,
     "labels.show": P.EXAM_READ,
     "labels.zpl": P.EXAM_READ,
+    "mail.change_site": P.RULE_MANAGE,
+    "mail.change_text": P.RULE_MANAGE,
+    "mail.find_text": P.RULE_MANAGE,
+    "mail.index": P.RULE_MANAGE,
+    "mail.site": P.RULE_MANAGE,
+    "mail.text": P.RULE_MANAGE,
     "merges.index": P.PATIENT_MERGE,
     "merges.merge": P.PATIENT_MERGE,
     "merges.preview": P.PATIENT_MERGE,
@@ -150,6 +158,13 @@ ROUTES: dict[str, P | str] = {
     "patient.restore_alert": P.PATIENT_EDIT,
     "patient.show": P.PATIENT_READ,
     "patient.undo_merge": P.PATIENT_MERGE,
+    "patient_mail.come_back": P.PATIENT_EDIT,
+    "patient_mail.lift": P.PATIENT_EDIT,
+    "patient_mail.message": P.PATIENT_READ,
+    "patient_mail.say": P.PATIENT_EDIT,
+    "patient_mail.send_again": P.PATIENT_EDIT,
+    "patient_mail.show": P.PATIENT_READ,
+    "patient_mail.stop": P.PATIENT_EDIT,
     "registration.correct": P.PATIENT_EDIT,
     "registration.edit": P.PATIENT_EDIT,
     "registration.new": P.PATIENT_EDIT,
@@ -218,6 +233,8 @@ ROUTES: dict[str, P | str] = {
     "screening.show": P.PATIENT_SCREEN,
     "search.index": P.PATIENT_READ,
     "static": PUBLIC,
+    "stop.show": PUBLIC,
+    "stop.stop": PUBLIC,
     "tablet.answer": PUBLIC,
     "tablet.ask": PUBLIC,
     "tablet.choose_language": PUBLIC,
@@ -259,7 +276,7 @@ WORKLISTS = {
 DEEDS = {"arrivals": "arrive", "unscheduled": "no-answer", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"charge_id", "order_id", "patient_id", "procedure_id", "response_id", "step_id", "task_id", "user_id"}
+AT_A_SITE = {"charge_id", "notice_id", "order_id", "patient_id", "procedure_id", "response_id", "step_id", "task_id", "user_id"}
 """What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
@@ -337,12 +354,18 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         names = ("mr-safety",) if site == "MAIN" else ("pregnancy",)
         response_id = filling.begin(uow, procedure_id=procedure_id, version_id=published(uow, *names)[names[0]]).id
+        told = uow.add(
+            Notice(
+                step_id=step_id, site_id=hospital.sites[site], kind=NoticeKind.confirmation, cancelled=[], state=NoticeState.sent,
+                created_at=MONDAY, due_at=MONDAY,
+            )
+        )  # fmt: skip
         uow.session.flush()
         return {
             "response_id": response_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
-            "authorization_id": agreed.id, "document_id": paper.id,
+            "authorization_id": agreed.id, "document_id": paper.id, "notice_id": told.id,
         }  # fmt: skip
 
 

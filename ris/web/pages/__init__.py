@@ -13,6 +13,9 @@ from ris.web.pages.health.views import bp as health
 from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.labels.views import bp as labels
+from ris.web.pages.mail.patient import bp as patient_mail
+from ris.web.pages.mail.stop import bp as stop
+from ris.web.pages.mail.views import bp as mail
 from ris.web.pages.merges.proposals import bp as proposals
 from ris.web.pages.merges.views import bp as merges
 from ris.web.pages.orders.blueprints import bp as orders
@@ -50,11 +53,13 @@ PAGES: tuple[Blueprint, ...] = (
     imports,
     interfaces,
     labels,
+    mail,
     merges,
     missing,
     orders,
     partners,
     patient,
+    patient_mail,
     registration,
     perform,
     proposals,
@@ -65,6 +70,7 @@ PAGES: tuple[Blueprint, ...] = (
     schedule,
     screening,
     search,
+    stop,
     tablet,
     tasks,
     users,

@@ -7,6 +7,7 @@ from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.billing.queries import charges_of
 from ris.catalog.model import ReasonKind
+from ris.notice.queries import of_exam
 from ris.order import queries as orders
 from ris.order import service
 from ris.order.documents import documents
@@ -85,6 +86,7 @@ def _gather(ris: Program, procedure_id: int) -> Shown:
             "report_status": statuses(session, [procedure_id]).get(procedure_id),
             "on_hold": held(exam, exam.zone),
             "next_steps": next_steps(exam.status, is_known=exam.known, on_hold=held(exam, exam.zone)),
+            "mails": of_exam(session, procedure_id),
             "trail": trail(session, procedure_id),
         }
     return Shown(live.version(found.values(), {}), found)

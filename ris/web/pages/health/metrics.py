@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.database import log_bytes
 from ris.journal import rates as journal
+from ris.notice import queries as notices
 from ris.outbox import hold
 from ris.outbox import queries as outbox
 from ris.outbox import rates as outgoing
@@ -50,6 +51,12 @@ def _metrics(session: Session, now: datetime) -> Iterator[Metric]:
     yield _metric("ris_destination_delivered_5m", "Deliveries accepted in the last five minutes.", of_queue, [r.five_minutes for r in sent])
     yield _metric("ris_destination_delivered_1h", "Deliveries accepted in the last hour.", of_queue, [rate.hour for rate in sent])
     yield _metric("ris_destination_failed_1h", "Tries that were not accepted in the last hour.", of_queue, [r.failed_today for r in sent])
+    mail = notices.queue(session, now, now - HOUR)
+    yield _metric("ris_mail_waiting", "E-mails to patients that are due.", [{}], [mail.waiting])
+    yield _metric("ris_mail_later", "E-mails to patients that wait for their time.", [{}], [mail.later])
+    yield _metric("ris_mail_oldest_seconds", "Since the oldest of them was due; 0 when none is.", [{}], [_age(mail.oldest_at, now) or 0])
+    yield _metric("ris_mail_sent_1h", "E-mails that the mail server took in the last hour.", [{}], [mail.sent_1h])
+    yield _metric("ris_mail_refused_1h", "E-mails that were given up in the last hour.", [{}], [mail.refused_since])
     yield Metric("ris_outbound_held", "1 while everything outbound is held.", [({}, float(bool(hold.why_held(session))))])
     tasks = sorted(open_by_kind(session).items())
     yield Metric("ris_tasks_open", "Open tasks.", [({"kind": kind}, float(count)) for kind, count in tasks])

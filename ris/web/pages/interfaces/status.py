@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import Invalid
 from ris.journal import rates as journal
+from ris.notice import queries as notices
 from ris.outbox import hold as outbound_hold
 from ris.outbox import queries as outbox
 from ris.outbox import rates as outgoing
@@ -90,7 +91,7 @@ def release(destination_id: int) -> ResponseReturnValue:
 
 def connections(session: Session, now: datetime, today: datetime) -> list[Connection]:
     """Those that send, then those that are sent to, each by name."""
-    return [*_sources(session, now, today), *_destinations(session, now, today)]
+    return [*_sources(session, now, today), *_destinations(session, now, today), *_mail(session, now, today)]
 
 
 def _sources(session: Session, now: datetime, today: datetime) -> Iterator[Connection]:
@@ -113,6 +114,21 @@ def _destinations(session: Session, now: datetime, today: datetime) -> Iterator[
             rate.five_minutes, rate.hour, rate.failed_today, row.waiting, row.parked,
             duration(int(age.total_seconds()) // 60) if age else "", row.is_alarming(now), row.destination_id,
         )  # fmt: skip
+
+
+def _mail(session: Session, now: datetime, today: datetime) -> Iterator[Connection]:
+    """E-mails to patients, once a mail server is set or something was to be sent."""
+    server = program().settings.mail
+    if not server.host and not notices.is_used(session):
+        return
+    row = notices.queue(session, now, today)
+    age = row.age(now)
+    state, note = ("running", "") if row.is_served else ("stopped", "no sender process")
+    yield Connection(
+        "mail", "out", "E-mails to patients", f"{server.host}:{server.port}" if server.host else "no mail server", state,
+        row.reason or note, row.last_sent_at, row.sent_5m, row.sent_1h, row.refused_since, row.waiting, None,
+        duration(int(age.total_seconds()) // 60) if age else "", row.is_alarming(now),
+    )  # fmt: skip
 
 
 def _state(row: outbox.QueueRow) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def person(form: Form, today: date) -> PatientData:
     return PatientData(
         _identifiers(form), family=said["family"], given=said["given"], middle=said["middle"], birth_date=born, sex=sex,
         street=said["street"], city=said["city"], region=said["region"], postal_code=said["postal_code"], country=said["country"],
-        phone=said["phone"], email=said["email"], language=said["language"].lower(),
+        phone=said["phone"], email=said["email"].lower(), language=said["language"].lower(),
     )  # fmt: skip
 
 

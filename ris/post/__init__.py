@@ -1,0 +1,1 @@
+"""The wire to mail servers: e-mails to patients over SMTP."""
