@@ -15,6 +15,7 @@ from ris.documents import pdf
 from ris.order.model import Order, RequestedProcedure
 from ris.patient.model import Patient, PatientIdentifier
 from ris.patient.mrn import mrn_of
+from ris.report import versions
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.report.status import VersionKind
 
@@ -110,10 +111,12 @@ def read(session: Session, version_id: int) -> ReportSheet:
     identifiers = session.scalars(
         sa.select(PatientIdentifier).where(PatientIdentifier.patient_id == order.patient_id).order_by(PatientIdentifier.id)
     )
-    newest = session.scalar(sa.select(sa.func.max(ReportVersion.number)).where(ReportVersion.report_id == version.report_id))
+    newest = session.scalar(
+        sa.select(sa.func.max(ReportVersion.number)).where(ReportVersion.report_id == version.report_id, ~versions.is_taken_back())
+    )
     return sheet(
         session.get_one(Site, order.site_id), session.get_one(Patient, order.patient_id), identifiers, order,
-        [(exam, known) for exam, known in exams], version, superseded_by=newest if newest != version.number else None,
+        [(exam, known) for exam, known in exams], version, superseded_by=newest if newest is not None and newest > version.number else None,
     )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ris.audit import seal
@@ -16,8 +15,7 @@ from ris.order import desk as orders
 from ris.patient import duplicates, proposals
 from ris.processes import backup
 from ris.processes.runs import Leader, Runs
-from ris.report import service as reports
-from ris.report.model import ReportVersion
+from ris.report import publication
 from ris.staff import service as staff
 
 log = logging.getLogger(__name__)
@@ -60,11 +58,10 @@ def back_up(ris: Ris, due: datetime) -> str:
 def publish_reports(ris: Ris) -> str:
     """Asks with a read first: a unit of work would queue with the writers for nothing."""
     with ris.read() as session:
-        due = sa.select(ReportVersion.id).where(ReportVersion.published_at.is_(None), ReportVersion.publish_at <= ris.clock()).limit(1)
-        if session.scalar(due) is None:
+        if not publication.is_due(session, ris.clock()):
             return "nothing was due"
     with ris.uow() as uow:
-        return f"{reports.publish_due(uow)} published"
+        return f"{publication.publish_due(uow)} published"
 
 
 def seal_audit(ris: Ris) -> str:

@@ -8,8 +8,9 @@ from ris.catalog.model import Procedure
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
 from ris.order.status import ProcedureStatus
+from ris.report.held import reader
 from ris.report.model import Report, ReportProcedure
-from ris.report.service import open_for, reader
+from ris.report.service import open_for
 from ris.report.status import ReportStatus
 from ris.task import service as task
 

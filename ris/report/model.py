@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.base.orm import Base, Key, Versioned, references
-from ris.report.status import ReportStatus, VersionKind
+from ris.report.status import Grade, ReportStatus, VersionKind
 
 
 class Report(Versioned, Base):
@@ -23,6 +23,14 @@ class Report(Versioned, Base):
     claimed_at: Mapped[datetime | None]
     claimed_until: Mapped[datetime | None]
     """A claim that nobody renews ends by itself."""
+    drafted_by_id: Mapped[int | None] = mapped_column(references("user_account.id"))
+    author_id: Mapped[int | None] = mapped_column(references("user_account.id"))
+    """Who submitted a reading that somebody else is to approve; nobody for a reading that its own reader signs."""
+    supervisor_id: Mapped[int | None] = mapped_column(references("user_account.id"))
+    """Who is asked to approve it; None: anybody with the right."""
+    submitted_at: Mapped[datetime | None]
+    sent_back_by_id: Mapped[int | None] = mapped_column(references("user_account.id"))
+    sent_back_reason: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class ReportProcedure(Base):
@@ -70,3 +78,19 @@ class ReportVersion(Base):
     """Patient and exam as displayed to the signer."""
     publish_at: Mapped[datetime]
     published_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class ReportDiscrepancy(Base):
+    """How far the final reading is from the preliminary one that it approves; one row for each approval, those without a change too."""
+
+    __tablename__ = "report_discrepancy"
+
+    id: Mapped[Key]
+    report_id: Mapped[int] = mapped_column(references("report.id"), index=True)
+    preliminary_id: Mapped[int] = mapped_column(references("report_version.id"))
+    final_id: Mapped[int] = mapped_column(references("report_version.id"), index=True)
+    author_id: Mapped[int] = mapped_column(references("user_account.id"), index=True)
+    reviewer_id: Mapped[int] = mapped_column(references("user_account.id"), index=True)
+    grade: Mapped[Grade]
+    comment: Mapped[str]
+    at: Mapped[datetime]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ris.order.model import Order, RequestedProcedure
-from ris.report import service
+from ris.report import versions
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
 from ris.staff.model import User
@@ -27,8 +27,11 @@ class VersionRow:
     published_at: datetime | None
     unaltered: bool
     """That the signature still covers what stands here."""
+    signer_id: int
     withdrawn: bool
-    """That it was retracted before it was published."""
+    """That it was taken back or retracted before it was published, or is what took it back."""
+    is_taken_back: bool
+    """That its signer took it back, or that it says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,32 @@ class ReportRow:
     claimed_by: str | None
     claimed_at: datetime | None
     claimed_until: datetime | None
+    author_id: int | None
+    """Whose reading it is that somebody else approves."""
+    author: str | None
+    supervisor: str | None
+    submitted_at: datetime | None
+    sent_back_by: str | None
+    sent_back_reason: str
+    identifiers: str
+    """What a signature made on this page covers beside the text."""
     versions: tuple[VersionRow, ...]
     """Newest first."""
+
+    @property
+    def shown(self) -> VersionRow | None:
+        """What is read as the report: the newest version that was not taken back, a retraction too."""
+        return self.retraction or next((version for version in self.versions if not version.withdrawn), None)
+
+    @property
+    def displayed(self) -> str:
+        """For a signature on a text that is sent with it."""
+        return versions.displayed(self.identifiers)
+
+    @property
+    def displayed_below(self) -> str:
+        """For a signature on the text that is shown, or on one above it."""
+        return versions.displayed(self.identifiers, self.shown.text if self.shown else "")
 
     @property
     def retraction(self) -> VersionRow | None:
@@ -64,31 +91,41 @@ class PriorRow:
 
 
 def report_of(session: Session, procedure_id: int) -> ReportRow | None:
+    """The report of an exam with its versions; None while nobody has opened it."""
+    reader, author, supervisor, returner = (aliased(User) for _ in range(4))
     row = session.execute(
-        sa.select(Report, User)
+        sa.select(Report, reader, author, supervisor, returner)
         .join(ReportProcedure, ReportProcedure.report_id == Report.id)
-        .outerjoin(User, User.id == Report.claimed_by_id)
+        .outerjoin(reader, reader.id == Report.claimed_by_id)
+        .outerjoin(author, author.id == Report.author_id)
+        .outerjoin(supervisor, supervisor.id == Report.supervisor_id)
+        .outerjoin(returner, returner.id == Report.sent_back_by_id)
         .where(ReportProcedure.procedure_id == procedure_id)
     ).one_or_none()
     if row is None:
         return None
-    report, reader = row
+    report, *people = row
+    reads, wrote, supervises, sent_back = (person.name if person else None for person in people)
     return ReportRow(
-        report.id, report.row_version, report.status, report.draft_text, report.draft_at, report.claimed_by_id,
-        reader.name if reader else None, report.claimed_at, report.claimed_until, _versions(session, report.id),
+        report.id, report.row_version, report.status, report.draft_text, report.draft_at, report.claimed_by_id, reads, report.claimed_at,
+        report.claimed_until, report.author_id, wrote, supervises, report.submitted_at, sent_back, report.sent_back_reason,
+        versions.identifiers(session, report), _versions(session, report.id),
     )  # fmt: skip
 
 
 def _versions(session: Session, report_id: int) -> tuple[VersionRow, ...]:
     found = session.execute(
-        sa.select(ReportVersion, service.is_withdrawn()).where(ReportVersion.report_id == report_id).order_by(ReportVersion.number.desc())
+        sa.select(ReportVersion, versions.is_withdrawn(), versions.is_taken_back())
+        .where(ReportVersion.report_id == report_id)
+        .order_by(ReportVersion.number.desc())
     )
-    return tuple(_version(version, withdrawn) for version, withdrawn in found)
+    return tuple(_version(version, withdrawn, is_taken_back) for version, withdrawn, is_taken_back in found)
 
 
-def _version(v: ReportVersion, withdrawn: bool) -> VersionRow:
+def _version(v: ReportVersion, withdrawn: bool, is_taken_back: bool) -> VersionRow:
     return VersionRow(
-        v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, service.verify(v), withdrawn
+        v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, versions.verify(v),
+        v.signer_id, withdrawn, is_taken_back,
     )  # fmt: skip
 
 
@@ -103,11 +140,11 @@ def statuses(session: Session, procedure_ids: Collection[int]) -> dict[int, Repo
 
 
 def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit: int = 20) -> list[PriorRow]:
-    """The newest final text of each other exam of the patient, newest first; what was retracted is none."""
+    """The newest final text of each other exam of the patient, newest first; what was retracted or taken back is none."""
     exam = session.get_one(RequestedProcedure, procedure_id)
     newest = (
         sa.select(ReportVersion.report_id, sa.func.max(ReportVersion.number).label("number"))
-        .where(ReportVersion.kind != VersionKind.preliminary)
+        .where(ReportVersion.kind != VersionKind.preliminary, ~versions.is_withdrawn())
         .group_by(ReportVersion.report_id)
         .subquery()
     )

@@ -30,6 +30,7 @@ class Permission(enum.StrEnum):
     REPORT_READ = "report:read"
     REPORT_RETRACT = "report:retract"
     REPORT_SIGN = "report:sign"
+    REPORT_WRITE = "report:write"
     RULE_MANAGE = "rule:manage"
     RULE_OVERRIDE = "rule:override"
     SAFETY_OVERRIDE = "safety:override"
@@ -58,6 +59,7 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
             P.PATIENT_SCREEN,
             P.PROTOCOL_APPROVE,
             P.PROTOCOL_PROPOSE,
+            P.REPORT_WRITE,
             P.REPORT_SIGN,
             P.REPORT_ADDEND,
             P.REPORT_RETRACT,
@@ -65,7 +67,7 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
             P.SAFETY_OVERRIDE,
         ),
     ),
-    "resident": ("Resident", (*_CLINICAL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE)),
+    "resident": ("Resident", (*_CLINICAL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE, P.REPORT_WRITE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",

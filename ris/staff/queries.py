@@ -67,3 +67,13 @@ def users(session: Session) -> list[UserRow]:
 
 def user(session: Session, user_id: int) -> UserRow | None:
     return next((row for row in users(session) if row.id == user_id), None)
+
+
+def who_may(session: Session, permission: str, site_id: int) -> list[User]:
+    """Everybody active who has a right at a site, by name."""
+    has_it = (
+        sa.select(RoleAssignment.user_id)
+        .join(RolePermission, RolePermission.role_id == RoleAssignment.role_id)
+        .where(RolePermission.permission == permission, RoleAssignment.site_id == site_id)
+    )
+    return list(session.scalars(sa.select(User).where(User.active, User.id.in_(has_it)).order_by(User.family, User.given, User.login)))

@@ -20,7 +20,7 @@ from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Partner
 from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit
 from ris.report.model import ReportProcedure, ReportVersion
-from ris.report.status import VersionKind
+from ris.report.status import OBR_25, VersionKind
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.status import StepStatus
 from ris.staff.model import User
@@ -57,7 +57,7 @@ class Case:
 def cases(message: str) -> Iterator[Case]:
     for name in TELLS[message]:
         if name == "report.published":
-            for number, kind in enumerate(VersionKind, 1):
+            for number, kind in enumerate(OBR_25, 1):
                 yield Case(name, kind, {"version_id": number, "kind": kind})
         else:
             yield Case(name, name, {**AT, "survivor_id": 1, "loser_id": 2, "was": "ready"})
@@ -127,7 +127,7 @@ def _people(*, is_merged: bool) -> Iterator[Any]:
 
 def _reports() -> Iterator[Any]:
     yield ReportProcedure(procedure_id=1, report_id=1)
-    for number, kind in enumerate(VersionKind, 1):
+    for number, kind in enumerate(OBR_25, 1):
         yield ReportVersion(
             id=number, report_id=1, number=number, kind=kind, text="FINDINGS:\nNo embolus.\n\nIMPRESSION:\nNormal.", signer_id=1,
             signer_name="Rita Reader", meaning="Interpretation", signed_at=NOW, digest="00", publish_at=NOW, published_at=NOW,

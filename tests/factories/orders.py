@@ -12,6 +12,7 @@ from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.keys import search_keys
 from ris.patient.model import Patient, PatientIdentifier, Sex
+from ris.report import publication
 from ris.report import service as reports
 from ris.scheduling import service as scheduling
 from tests.factories.hospital import Hospital
@@ -99,5 +100,5 @@ def reported(ris: Ris, hospital: Hospital, code: str = "CTHEAD", room: str = "CT
         uow.session.flush()
         reports.sign_final(uow, report_id=report.id, text=text, row_version=report.row_version, password_checked=True)
     with ris.uow() as uow:
-        reports.publish_due(uow)
+        publication.publish_due(uow)
     return procedure

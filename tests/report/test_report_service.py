@@ -12,7 +12,7 @@ from ris.base.uow import Actor
 from ris.bootstrap import Ris
 from ris.exam import service as exams
 from ris.order.status import Priority
-from ris.report import service
+from ris.report import publication, service, versions
 from ris.report.model import Report, ReportVersion
 from ris.report.queries import reading_worklist
 from ris.report.status import ReportStatus, VersionKind
@@ -172,7 +172,7 @@ def test_a_signed_text_cannot_be_changed_by_raw_sql(ris: Ris, hospital: Hospital
         with pytest.raises(DBAPIError), ris.engine.begin() as connection:
             connection.execute(sa.text(statement))
     with ris.read() as session:
-        assert service.verify(session.scalars(sa.select(ReportVersion)).one())
+        assert versions.verify(session.scalars(sa.select(ReportVersion)).one())
 
 
 def test_a_signature_does_not_cover_another_text(ris: Ris, hospital: Hospital) -> None:
@@ -181,7 +181,7 @@ def test_a_signature_does_not_cover_another_text(ris: Ris, hospital: Hospital) -
         version = session.scalars(sa.select(ReportVersion)).one()
         session.expunge(version)
     version.text += " Also a fracture."
-    assert not service.verify(version)
+    assert not versions.verify(version)
 
 
 def test_an_addendum_stands_above_what_it_adds_to_and_goes_out_as_corrected(ris: Ris, hospital: Hospital) -> None:
@@ -203,10 +203,10 @@ def test_a_final_report_waits_for_its_publication_and_a_stat_one_does_not(ris: R
     now = ris.clock
     ris.clock = lambda: now() + timedelta(seconds=179)
     with ris.uow() as uow:
-        assert service.publish_due(uow) == 0
+        assert publication.publish_due(uow) == 0
     ris.clock = lambda: now() + timedelta(seconds=181)
     with ris.uow() as uow:
-        assert service.publish_due(uow) == 1
+        assert publication.publish_due(uow) == 1
     assert len(_events(ris, "report.published")) == 1
 
 

@@ -12,7 +12,7 @@ from ris.exports import charges_csv
 from ris.order.model import RequestedProcedure
 from ris.outbox.model import StoredEvent
 from ris.patient.model import Patient
-from ris.report import dictation, reading, service
+from ris.report import dictation, publication, reading, service
 from ris.report.model import Report, ReportVersion
 from ris.report.queries import reading_worklist
 from ris.settings import Reports, Settings
@@ -113,7 +113,7 @@ class TestWithADelay:
         retract(ris, hospital, exam.id)
         with ris.uow() as uow:
             uow.now = max(version.publish_at for version in versions(ris))
-            assert service.publish_due(uow) == 0
+            assert publication.publish_due(uow) == 0
         assert events(ris, "report.published") == []
         assert charges(ris) == []
         with ris.read() as session:
@@ -126,7 +126,7 @@ class TestWithADelay:
         sign(ris, hospital, exam.id, "A fracture.")
         with ris.uow() as uow:
             uow.now = max(version.publish_at for version in versions(ris))
-            assert service.publish_due(uow) == 1
+            assert publication.publish_due(uow) == 1
         assert [version.published_at is not None for version in versions(ris)] == [False, False, True]
 
 

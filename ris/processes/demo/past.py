@@ -14,6 +14,7 @@ from ris.patient import service as patients
 from ris.processes.demo import people
 from ris.processes.demo.catalog import Hospital
 from ris.processes.demo.plan import Planned
+from ris.report import publication
 from ris.report import service as reports
 from ris.scheduling import service as scheduling
 
@@ -149,7 +150,7 @@ class Past:
         delay = timedelta(seconds=uow.session.info["settings"].reports.publication_delay_seconds)
         if uow.now + delay <= self.now:
             self._at(uow, Actor("system", 0, "RIS"), uow.now + delay)
-            reports.publish_due(uow)
+            publication.publish_due(uow)
 
     def _at(self, uow: UnitOfWork, who: str | Actor, moment: datetime) -> Actor:
         """Ends what was done before, and goes to another person at another time."""

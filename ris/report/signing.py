@@ -1,0 +1,48 @@
+"""The act of signing: the one place where a text becomes a version, with everything that must hold before."""
+
+from ris.base.errors import Stale
+from ris.base.uow import UnitOfWork
+from ris.report import held, publication, versions
+from ris.report.model import Report, ReportVersion
+from ris.report.status import ReportStatus, VersionKind
+
+
+def sign(
+    uow: UnitOfWork,
+    report: Report,
+    step: str,
+    kind: VersionKind,
+    text: str,
+    *,
+    whole: str = "",
+    password_checked: bool = False,
+    **met: bool,
+) -> ReportVersion:
+    """A locked report takes a step with a signed version of the text, or of the `whole` that the text is part of.
+
+    Raises Stale when somebody else reads, NotAllowedNow for what is missing.
+    """
+    report.status = held.after(uow, report, step, text, password=password_checked, **met)
+    version = versions.sign(uow, report, kind, whole or text, password_checked=password_checked)
+    report.draft_text = text if kind is VersionKind.preliminary else ""
+    held.unclaim(uow, report)
+    uow.session.flush()
+    if report.status is ReportStatus.final:
+        held.mark_read(uow, report)
+    uow.emit(held.event(uow, "report.signed", report, version_id=version.id, number=version.number, kind=kind))
+    if version.publish_at <= uow.now:
+        publication.publish(uow, version)
+    return version
+
+
+def refuse_changed(
+    uow: UnitOfWork, report: Report, *, row_version: int | None = None, displayed: str | None = None, text: str = ""
+) -> None:
+    """Raises Stale unless the report, its patient and the text below are still what stood before the signer's eyes.
+
+    `displayed` is `versions.displayed` of that moment; None for a caller that shows nothing.
+    """
+    if row_version is not None and report.row_version != row_version:
+        raise Stale("this report was changed by somebody else meanwhile: read it again before signing")
+    if displayed is not None and displayed != versions.displayed(versions.identifiers(uow.session, report), text):
+        raise Stale("what you had before you has changed meanwhile (patient, exam or text): read it again before signing")
