@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from ris.audit import service as audit
 from ris.audit.model import Action
 from ris.base.clock import local
-from ris.base.errors import Invalid, RisError, Unavailable
+from ris.base.errors import Invalid, NotAllowedNow, RisError, Unavailable
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, retrying
 from ris.catalog import reasons
@@ -31,7 +31,10 @@ from ris.staff.model import UsedKey
 from ris.staff.permission import Permission
 from ris.web.access import Person, may, not_here, person
 from ris.web.form import Form
-from ris.web.session import sessions
+from ris.web.session import current_session, sessions
+
+PASSWORD_HOLDS = timedelta(minutes=5)
+"""So long a password that was given counts as given for a signature."""
 
 
 def program() -> Program:
@@ -105,6 +108,24 @@ def check_password(password: str) -> bool:
         if is_right:
             sessions().step_up(uow)
     return is_right
+
+
+def password_holds_until() -> datetime | None:
+    """Until when a signature needs no password again, because it was given lately; None when it must be given."""
+    row = current_session().row
+    if row is None or row.password_at is None:
+        return None
+    until = row.password_at + PASSWORD_HOLDS
+    return until if program().clock() < until else None
+
+
+def require_password(refusal: str, *, lately: bool = False) -> None:
+    """Raises NotAllowedNow with the refusal unless the form's password is right, or `lately` was and is left empty."""
+    password = request.form.get("password", "")
+    if lately and not password and password_holds_until() is not None:
+        return
+    if not check_password(password):
+        raise NotAllowedNow(refusal)
 
 
 # ── one-use keys ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,6 +18,7 @@ from ris.web.pages.mail.stop import bp as stop
 from ris.web.pages.mail.views import bp as mail
 from ris.web.pages.merges.proposals import bp as proposals
 from ris.web.pages.merges.views import bp as merges
+from ris.web.pages.mine.views import bp as mine
 from ris.web.pages.orders.blueprints import bp as orders
 from ris.web.pages.orders.missing import bp as missing
 from ris.web.pages.partners.views import bp as partners
@@ -55,6 +56,7 @@ PAGES: tuple[Blueprint, ...] = (
     labels,
     mail,
     merges,
+    mine,
     missing,
     orders,
     partners,

@@ -75,7 +75,7 @@ def read(uow: UnitOfWork, procedure_id: int, _answer: str) -> None:
 WORKLIST = Worklist(
     name="reading",
     title="Reading",
-    permission=Permission.REPORT_SIGN,
+    permission=Permission.REPORT_WRITE,
     columns=("Priority", "Waiting", "Patient", "Exam", "Modality", "Site", "Report", "Reader"),
     facets=("modality", "site", "state"),
     lines=lines,

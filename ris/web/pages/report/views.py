@@ -1,4 +1,4 @@
-"""The report page: read, print, claim, write, sign, addend, retract."""
+"""The report page: read, print, claim, write, submit, sign, take back, addend, retract."""
 
 from typing import Any
 
@@ -6,20 +6,21 @@ from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_t
 from flask.typing import ResponseReturnValue
 
 from ris.base.clock import local
-from ris.base.errors import Conflict, NotAllowedNow, RisError
+from ris.base.errors import Conflict, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.documents import report_sheet
 from ris.exam.performed import performed_of
 from ris.order.queries import ExamRow
 from ris.patient.outside import outside_reports
+from ris.report import publication, review, service
 from ris.report import reading as reports
-from ris.report import service
 from ris.report.reading import ReportRow
-from ris.report.status import REPORT, UNSIGNED
+from ris.report.status import REPORT, UNSIGNED, Grade, ReportStatus
+from ris.staff import queries as staff
 from ris.staff.permission import Permission
 from ris.web.access import may, requires, sites_for
-from ris.web.page import changing, check_password, current_user, exam_here, look, reading
+from ris.web.page import changing, current_user, exam_here, look, password_holds_until, reading, require_password
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
 
@@ -44,8 +45,9 @@ def paper(procedure_id: int) -> ResponseReturnValue:
         if not versions:
             flash("There is no signed report to print yet.")
             return redirect(url_for("report.show", procedure_id=procedure_id), 303)
-        number = request.args.get("version", versions[0].number, int)
-        version = next((version for version in versions if version.number == number), None)
+        shown = report.shown if report else None
+        number = request.args.get("version", shown.number if shown else 0, int)
+        version = next((version for version in versions if version.number == number and not version.is_taken_back), None)
         if version is None:
             abort(404)
         sheet = report_sheet.read(session, version.id)
@@ -56,9 +58,9 @@ def paper(procedure_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/claim")
-@requires(Permission.REPORT_SIGN)
+@requires(Permission.REPORT_WRITE)
 def claim(procedure_id: int) -> ResponseReturnValue:
-    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_WRITE)
     try:
         with changing() as uow:
             service.claim(uow, service.open_for(uow, procedure_id).id)
@@ -68,10 +70,10 @@ def claim(procedure_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/draft")
-@requires(Permission.REPORT_SIGN)
+@requires(Permission.REPORT_WRITE)
 def save(procedure_id: int) -> ResponseReturnValue:
     """The draft saves itself: answered in JSON, the refusal too."""
-    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_WRITE)
     try:
         with changing() as uow:
             saved = service.save_draft(uow, report_id=_report_id(uow, procedure_id), text=_text(), row_version=_row_version())
@@ -81,10 +83,10 @@ def save(procedure_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/release")
-@requires(Permission.REPORT_SIGN)
+@requires(Permission.REPORT_WRITE)
 def release(procedure_id: int) -> ResponseReturnValue:
     """Saves what is there and stops reading."""
-    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
+    exam = exam_here(procedure_id, Permission.REPORT_WRITE)
     try:
         with changing() as uow:
             report_id = _report_id(uow, procedure_id)
@@ -95,23 +97,85 @@ def release(procedure_id: int) -> ResponseReturnValue:
     return redirect(url_for("worklist.show", name="reading"), 303)
 
 
+@bp.post("/submit")
+@requires(Permission.REPORT_WRITE)
+def submit(procedure_id: int) -> ResponseReturnValue:
+    """A preliminary reading, for somebody else to approve."""
+    exam = exam_here(procedure_id, Permission.REPORT_WRITE)
+    supervisor_id = request.form.get("supervisor_id", type=int)
+    try:
+        with changing() as uow:
+            report_id = _report_id(uow, procedure_id)
+            review.submit(uow, report_id=report_id, text=_text(), supervisor_id=supervisor_id, **_seen())
+    except RisError as error:
+        return _page(exam, refused=error.message, kept=_text()), error.http_status
+    flash("Submitted: the reading is published as preliminary and waits to be approved.")
+    return redirect(url_for("worklist.show", name="reading"), 303)
+
+
+@bp.post("/recall")
+@requires(Permission.REPORT_WRITE)
+def recall(procedure_id: int) -> ResponseReturnValue:
+    """The author writes on."""
+    exam = exam_here(procedure_id, Permission.REPORT_WRITE)
+    try:
+        with changing() as uow:
+            report_id = _report_id(uow, procedure_id)
+            review.recall(uow, report_id=report_id)
+            service.claim(uow, report_id)
+    except RisError as error:
+        return _page(exam, refused=error.message), error.http_status
+    return redirect(url_for("report.show", procedure_id=procedure_id), 303)
+
+
+@bp.post("/send-back")
+@requires(Permission.REPORT_SIGN)
+def send_back(procedure_id: int) -> ResponseReturnValue:
+    """To its author, with the reason."""
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
+    try:
+        with changing() as uow:
+            review.send_back(uow, report_id=_report_id(uow, procedure_id), reason=request.form.get("reason", ""))
+    except RisError as error:
+        return _page(exam, refused=error.message, kept=_text(), reason=request.form.get("reason", "")), error.http_status
+    flash("Sent back: it stands on its author's list with your reason.")
+    return redirect(url_for("worklist.show", name="reading"), 303)
+
+
 @bp.post("/sign")
 @requires(Permission.REPORT_SIGN)
 def sign(procedure_id: int) -> ResponseReturnValue:
-    """Preliminary, or final with the password given again; what was written is never lost by a refusal."""
+    """Preliminary, or final with a password that was given lately; what was written is never lost by a refusal."""
     exam = exam_here(procedure_id, Permission.REPORT_SIGN)
     try:
         final = request.form.get("as") == "final"
-        checked = final and _password_again()
+        if final:
+            require_password(_NOT_KNOWN, lately=True)
         with changing() as uow:
             report_id = _report_id(uow, procedure_id)
             if final:
-                service.sign_final(uow, report_id=report_id, text=_text(), row_version=_row_version(), password_checked=checked)
+                service.sign_final(uow, report_id=report_id, text=_text(), password_checked=True, **_seen(), **_change())
             else:
-                service.sign_preliminary(uow, report_id=report_id, text=_text(), row_version=_row_version())
+                service.sign_preliminary(uow, report_id=report_id, text=_text(), **_seen())
     except RisError as error:
         return _page(exam, refused=error.message, kept=_text()), error.http_status
     return redirect(url_for("worklist.show", name="reading"), 303)
+
+
+@bp.post("/take-back")
+@requires(Permission.REPORT_SIGN)
+def take_back(procedure_id: int) -> ResponseReturnValue:
+    """What was signed a moment ago and has not left is a draft again."""
+    exam = exam_here(procedure_id, Permission.REPORT_SIGN)
+    try:
+        with changing() as uow:
+            report = publication.take_back(uow, report_id=_report_id(uow, procedure_id))
+            if report.status in UNSIGNED:
+                service.claim(uow, report.id)
+    except RisError as error:
+        return _page(exam, refused=error.message), error.http_status
+    flash("Taken back: nothing has left. Your words are the draft again.")
+    return redirect(url_for("report.show", procedure_id=procedure_id), 303)
 
 
 @bp.post("/addendum")
@@ -119,9 +183,10 @@ def sign(procedure_id: int) -> ResponseReturnValue:
 def addend(procedure_id: int) -> ResponseReturnValue:
     exam = exam_here(procedure_id, Permission.REPORT_ADDEND)
     try:
-        checked = _password_again()
+        require_password(_NOT_KNOWN, lately=True)
         with changing() as uow:
-            service.addend(uow, report_id=_report_id(uow, procedure_id), text=_text(), password_checked=checked)
+            seen = request.form.get("displayed", "")
+            service.addend(uow, report_id=_report_id(uow, procedure_id), text=_text(), password_checked=True, displayed=seen)
     except RisError as error:
         return _page(exam, refused=error.message, kept=_text()), error.http_status
     return redirect(url_for("report.show", procedure_id=procedure_id), 303)
@@ -134,9 +199,9 @@ def retract(procedure_id: int) -> ResponseReturnValue:
     exam = exam_here(procedure_id, Permission.REPORT_RETRACT)
     reason = request.form.get("reason", "")
     try:
-        checked = _password_again()
+        require_password(_NOT_KNOWN)
         with changing() as uow:
-            service.retract(uow, report_id=_report_id(uow, procedure_id), reason=reason, password_checked=checked)
+            service.retract(uow, report_id=_report_id(uow, procedure_id), reason=reason, password_checked=True)
     except RisError as error:
         return _page(exam, refused=error.message, reason=reason), error.http_status
     flash("The report is retracted: who had it is told, and the exam waits to be read again.")
@@ -146,6 +211,7 @@ def retract(procedure_id: int) -> ResponseReturnValue:
 def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "") -> str:
     with reading() as session:
         report = reports.report_of(session, exam.procedure_id)
+        signs = may(Permission.REPORT_SIGN, exam.site_id)
         shown: dict[str, Any] = {
             "exam": exam,
             "report": report,
@@ -154,20 +220,44 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "")
             "performed": performed_of(session, exam.procedure_id),
             "refused": refused,
             "kept": kept,
+            "reason": reason,
+            "password_until": password_holds_until(),
+            "may_sign": signs,
         }
-    if report and _is_mine(report) and report.status in UNSIGNED:
-        return render_template("report/edit.html", text=kept or report.draft_text, **shown)
+        if report and _is_mine(report) and report.status in UNSIGNED:
+            supervisors = () if signs else staff.who_may(session, Permission.REPORT_SIGN, exam.site_id)
+            return render_template("report/edit.html", text=kept or report.draft_text, supervisors=supervisors, grades=_GRADES, **shown)
     return render_template(
         "report/show.html",
         reader=report.claimed_by if report else None,
-        may_claim=may(Permission.REPORT_SIGN, exam.site_id)
-        and exam.status == "completed"
-        and (report is None or report.status in UNSIGNED),
+        may_claim=exam.status == "completed" and _may_claim(exam, report),
+        may_recall=report is not None and report.status is ReportStatus.in_review and report.author_id == current_user().id,
+        may_take_back=report is not None and _may_take_back(report),
         may_addend=may(Permission.REPORT_ADDEND, exam.site_id) and _permits("addend", report),
         may_retract=may(Permission.REPORT_RETRACT, exam.site_id) and _permits("retract", report),
-        reason=reason,
         **shown,
     )
+
+
+_NOT_KNOWN = "the password is not right: nothing was changed, what you wrote is kept"
+_GRADES = {
+    Grade.wording: "Wording only",
+    Grade.minor: "Minor: the meaning has changed, the treatment does not",
+    Grade.major: "Major: the treatment may change",
+}
+
+
+def _may_claim(exam: ExamRow, report: ReportRow | None) -> bool:
+    if report is not None and report.status is ReportStatus.in_review:
+        return report.author_id != current_user().id and may(Permission.REPORT_SIGN, exam.site_id)
+    return may(Permission.REPORT_WRITE, exam.site_id) and (report is None or report.status in UNSIGNED)
+
+
+def _may_take_back(report: ReportRow) -> bool:
+    newest = next(iter(report.versions), None)
+    if newest is None or newest.published_at is not None or newest.signer_id != current_user().id:
+        return False
+    return newest.kind in publication.STEPS and not newest.withdrawn
 
 
 def _permits(step: str, report: ReportRow | None) -> bool:
@@ -190,8 +280,12 @@ def _row_version() -> int:
     return request.form.get("row_version", type=int) or 0
 
 
-def _password_again() -> bool:
-    """Whether the password is right; a wrong one is refused before anything is looked at."""
-    if not check_password(request.form.get("password", "")):
-        raise NotAllowedNow("the password is not right: nothing was changed, what you wrote is kept")
-    return True
+def _seen() -> dict[str, Any]:
+    """What the form says that stood before the signer."""
+    return {"row_version": _row_version(), "displayed": request.form.get("displayed", "")}
+
+
+def _change() -> dict[str, Any]:
+    """How far the reading is from the one that it approves."""
+    grade = request.form.get("grade", "")
+    return {"grade": Grade(grade) if grade in _GRADES else None, "comment": request.form.get("comment", "")}
