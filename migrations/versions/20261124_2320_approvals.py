@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "4f0a7d2c9b16"
-down_revision = "4f8b1c6d2e97"
+down_revision = "ee8e4f2c6697"
 branch_labels = None
 depends_on = None
 
