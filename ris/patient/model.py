@@ -22,6 +22,13 @@ class Sex(enum.StrEnum):
     unknown = "U"
 
 
+class ReachedBy(enum.StrEnum):
+    phone = "phone"
+    other_phone = "other_phone"
+    email = "email"
+    post = "post"
+
+
 class Patient(Versioned, Base):
     __tablename__ = "patient"
     __table_args__ = (
@@ -61,6 +68,10 @@ class Patient(Versioned, Base):
     country: Mapped[str] = mapped_column(default="")
     phone: Mapped[str] = mapped_column(default="")
     """PID-13, first repetition."""
+    other_phone: Mapped[str] = mapped_column(default="")
+    """PID-13, second repetition, else PID-14."""
+    reached_by: Mapped[ReachedBy | None]
+    """The way that the patient prefers; None: not asked."""
     email: Mapped[str] = mapped_column(default="")
     """PID-13.4; see `ris.patient.email`."""
     language: Mapped[str] = mapped_column(default="")
@@ -186,6 +197,28 @@ class Authorization(Versioned, Base):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     """The last day."""
+    ended_at: Mapped[datetime | None]
+
+
+class PatientContact(Versioned, Base):
+    """NK1: whom to ask or call about a patient. A sender's next list replaces its last; what the desk says it ends itself."""
+
+    __tablename__ = "patient_contact"
+
+    id: Mapped[Key]
+    patient_id: Mapped[int] = mapped_column(references("patient.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(references("partner.id"))
+    """The sender; None: the desk."""
+    name: Mapped[str]
+    relation: Mapped[str]
+    """As people say it: mother, neighbour."""
+    phone: Mapped[str]
+    other_phone: Mapped[str]
+    email: Mapped[str]
+    is_guardian: Mapped[bool]
+    """Whether this person decides for the patient."""
+    is_called_first: Mapped[bool]
+    """Whether this person is called in the place of the patient, or in an emergency."""
     ended_at: Mapped[datetime | None]
 
 

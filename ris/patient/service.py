@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -22,7 +22,9 @@ from ris.patient.model import (
     OutsideReport,
     Patient,
     PatientAlert,
+    PatientContact,
     PatientIdentifier,
+    ReachedBy,
     ScreeningAnswer,
     Sex,
     Visit,
@@ -62,6 +64,8 @@ class PatientData:
     postal_code: str | None = None
     country: str | None = None
     phone: str | None = None
+    other_phone: str | None = None
+    reached_by: ReachedBy | None = None
     email: str | None = None
     language: str | None = None
     deceased: bool | None = None
@@ -90,10 +94,8 @@ class VisitData:
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
 
 
-_Following = Visit | Allergy | Authorization | Coverage | Observation | OutsideReport | PatientAlert | ScreeningAnswer
-_FOLLOWING: tuple[type[_Following], ...] = (
-    Visit, Allergy, Authorization, Coverage, Observation, OutsideReport, PatientAlert, ScreeningAnswer,
-)  # fmt: skip
+_Following = Visit | Allergy | Authorization | Coverage | Observation | OutsideReport | PatientAlert | PatientContact | ScreeningAnswer
+_FOLLOWING: tuple[type[_Following], ...] = get_args(_Following)
 """What a merge moves as it is, identifiers apart."""
 
 

@@ -23,8 +23,9 @@ from ris.catalog import reasons
 from ris.catalog.model import ReasonKind
 from ris.order import queries as orders
 from ris.order.queries import ExamRow
-from ris.patient import alerts
+from ris.patient import alerts, contacts
 from ris.patient.alerts import Alert
+from ris.patient.contacts import Reached
 from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import UsedKey
@@ -220,6 +221,12 @@ def reason_in(form: Form, name: str, label: str, kind: ReasonKind, *, required: 
     except Invalid as error:
         form.errors[name] = f"{error.message}."
         return said
+
+
+def reached_of(patient_id: int) -> Reached:
+    """Whom the desk speaks to in the place of a patient, for the banner."""
+    with reading() as session:
+        return contacts.reached(session, patient_id, program().clock().date())
 
 
 def working_site(sites: frozenset[int]) -> int | None:

@@ -28,7 +28,7 @@ from tests.factories.hospital import build_hospital
 from tests.messages.samples import message, msh
 
 INBOUND = Path(__file__).parents[2] / "ris/hl7/inbound"
-SEGMENTS = ("MSH", "EVN", "PID", "PV1", "PV2", "MRG", "AL1", "ORC", "TQ1", "OBR", "NTE", "DG1", "OBX", "IPC", "ZDS")
+SEGMENTS = ("MSH", "EVN", "PID", "PV1", "PV2", "MRG", "NK1", "AL1", "ORC", "TQ1", "OBR", "NTE", "DG1", "OBX", "IPC", "ZDS")
 PLACE = "192.0.2.1:40000"
 Asked = set[tuple[str, int]]
 
@@ -125,6 +125,7 @@ def samples(reader: str, kind: str) -> Iterator[bytes]:
 
 PV1 = "PV1|1|I|WARD^3^12||||7^Grove^Oscar||||||||B6|Y|||V1^^^HOSP"
 PV2 = "PV2|" + "|" * 40 + "C"
+NK1 = ("NK1|1|Meadow^Ida|MTH||555-0101||C", "NK1|2")
 AL1 = "AL1|1|DA|7980^Penicillin^L|SV|Rash"
 FINDINGS = ("OBX|1|SN|29463-7^Weight^LN||^70|kg|||||F|||20261124", "OBX|2|ST|8302-2^Height^LN||170|cm|||||F")
 
@@ -136,7 +137,7 @@ def _pid(place: int = 3, number: str = "M1", account: str = "ACC1") -> str:
 
 
 def _update(kind: str) -> bytes:
-    return message(msh(kind), "EVN|A03|20261124120000||||20261124120000", _pid(), PV1, PV2, AL1, *FINDINGS)
+    return message(msh(kind), "EVN|A03|20261124120000||||20261124120000", _pid(), PV1, PV2, *NK1, AL1, *FINDINGS)
 
 
 def _updates(kind: str) -> Iterator[bytes]:
@@ -154,7 +155,8 @@ def _merges(kind: str) -> Iterator[bytes]:
 def _orders(kind: str) -> Iterator[bytes]:
     for control, number in itertools.product(CONTROLS if kind.startswith("ORM") else ("NW",), ("P1^EHR", "")):
         yield message(
-            msh(kind), _pid(), PV1, PV2, AL1, f"ORC|{control}|{number}||||||||||||||CA^no", "TQ1|1", f"OBR|1|{number}||CTHEAD^CT head^L",
+            msh(kind), _pid(), PV1, PV2, *NK1, AL1, f"ORC|{control}|{number}||||||||||||||CA^no", "TQ1|1",
+            f"OBR|1|{number}||CTHEAD^CT head^L",
             "NTE|1||Note", "DG1|1||J45^Asthma", *FINDINGS, "IPC|", "ZDS|1.2.3",
         )  # fmt: skip
     yield message(msh(kind), _pid(), "OBR|1|P9^EHR||CTHEAD^CT head^L", "ZDS|1.2.3")

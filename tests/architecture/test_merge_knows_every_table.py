@@ -13,6 +13,7 @@ MOVED_BY = {
     "occupancy.patient_id": "ris.scheduling.service",
     "outside_report.patient_id": "ris.patient",
     "patient_alert.patient_id": "ris.patient",
+    "patient_contact.patient_id": "ris.patient",
     "patient_identifier.patient_id": "ris.patient",
     "questionnaire_response.patient_id": "ris.questionnaire.filling",
     "screening_answer.patient_id": "ris.patient",

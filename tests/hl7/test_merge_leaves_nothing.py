@@ -19,7 +19,7 @@ from tests.waiting import until
 
 EVERY_TABLE = {
     "patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy", "patient_alert", "coverage",
-    "coverage_authorization", "screening_answer",
+    "coverage_authorization", "screening_answer", "patient_contact",
 }  # fmt: skip
 
 
@@ -30,7 +30,14 @@ def full_record(ris: Ris, hospital: Hospital) -> None:
     accept(
         ris,
         orm(
-            pid("M2", "Brook^Ida"), pv1("V2"), "AL1|1|DA|^Contrast", "IN1|1|GOLD|77|First Mutual", orc("NW", "P2^EHR"), obr("P2^EHR"), body
+            pid("M2", "Brook^Ida"),
+            pv1("V2"),
+            "AL1|1|DA|^Contrast",
+            "IN1|1|GOLD|77|First Mutual",
+            "NK1|1|Brook^Ben",
+            orc("NW", "P2^EHR"),
+            obr("P2^EHR"),
+            body,
         ),
     )
     with ris.uow(hospital.actor("scheduler")) as uow:

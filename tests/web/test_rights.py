@@ -19,9 +19,10 @@ from ris.notice.model import Notice, NoticeKind
 from ris.notice.status import NoticeState
 from ris.order import documents
 from ris.order.model import DocumentKind, RequestedProcedure
-from ris.patient import coverage
+from ris.patient import contacts, coverage
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
+from ris.patient.contacts import ContactData
 from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.patient.model import AlertKind
 from ris.questionnaire import filling
@@ -67,6 +68,9 @@ ROUTES: dict[str, P | str] = {
     "imports.new": P.IMPORT_RUN,
     "imports.show": P.IMPORT_RUN,
     "imports.throw_away": P.IMPORT_RUN,
+    "contacts.end": P.PATIENT_EDIT,
+    "contacts.save": P.PATIENT_EDIT,
+    "contacts.show": P.PATIENT_READ,
     "coverage.authorize": P.PATIENT_EDIT,
     "coverage.end": P.PATIENT_EDIT,
     "coverage.end_authorization": P.PATIENT_EDIT,
@@ -355,6 +359,7 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
                 status=ChargeStatus.held, held_reason="the procedure has no price", service_date=MONDAY.date(), captured_at=MONDAY,
             )
         )  # fmt: skip
+        contact = contacts.save_contact(uow, patient_id, ContactData("Ida Meadow"))
         covered = coverage.save_coverage(uow, patient_id, CoverageData("Payer"))
         agreed = coverage.authorize(uow, patient_id, AuthorizationData("A1", 2))
         paper = documents.attach(uow, order.id, kind=DocumentKind.other, name="a.pdf", content=b"%PDF-1.7")
@@ -372,7 +377,7 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
             "response_id": response_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
-            "authorization_id": agreed.id, "document_id": paper.id, "notice_id": told.id,
+            "authorization_id": agreed.id, "document_id": paper.id, "notice_id": told.id, "contact_id": contact.id,
         }  # fmt: skip
 
 

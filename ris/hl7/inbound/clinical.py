@@ -1,4 +1,4 @@
-"""AL1, IN1 and OBX: allergies, who pays, and the findings that an exam depends on (HL7 v2.5.1 ch. 3.4.6, 6.5.6, 7.4.2)."""
+"""AL1, IN1, NK1 and OBX: allergies, who pays, whom to call, findings (HL7 v2.5.1 ch. 3.4.5, 3.4.6, 6.5.6, 7.4.2)."""
 
 from datetime import datetime
 
@@ -7,8 +7,9 @@ from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.hl7.inbound import fields
 from ris.hl7.inbound.reading import Reading
 from ris.partner.queries import PartnerRow
-from ris.patient import clinical, coverage
+from ris.patient import clinical, contacts, coverage
 from ris.patient.clinical import AllergyData, ObservationData
+from ris.patient.contacts import ContactData
 from ris.patient.coverage import CoverageData
 from ris.patient.model import ObservationKind, Patient
 
@@ -20,6 +21,13 @@ LOINC = {
     "33914-3": K.egfr, "48642-3": K.egfr, "48643-1": K.egfr, "50044-7": K.egfr, "50210-4": K.egfr, "62238-1": K.egfr, "69405-9": K.egfr,
     "70969-1": K.egfr, "77147-7": K.egfr, "88293-6": K.egfr, "88294-4": K.egfr, "98979-8": K.egfr,
 }  # fmt: skip
+RELATIONS = {
+    "BRO": "brother", "CGV": "care giver", "CHD": "child", "EMC": "emergency contact", "EXF": "extended family", "FCH": "foster child",
+    "FTH": "father", "GCH": "grandchild", "GRD": "guardian", "GRP": "grandparent", "MTH": "mother", "NCH": "natural child",
+    "OAD": "other adult", "PAR": "parent", "SCH": "stepchild", "SIB": "sibling", "SIS": "sister", "SPO": "spouse", "DOM": "partner",
+    "FND": "friend", "EMR": "employer", "EME": "employee", "OTH": "other", "UNK": "",
+}  # fmt: skip
+"""NK1-3, table 0063, where the sender writes no text."""
 NAMES = {
     "weight": K.weight, "body weight": K.weight, "patient weight": K.weight, "height": K.height, "body height": K.height,
     "patient height": K.height, "pregnancy status": K.pregnancy, "pregnancy": K.pregnancy, "pregnant": K.pregnancy,
@@ -30,13 +38,16 @@ NAMES = {
 
 
 def read(uow: UnitOfWork, reading: Reading, patient: Patient) -> None:
-    """Takes what the message says of the patient's body and insurance; a message that says nothing costs nothing."""
+    """Takes what the message says of the patient's body, insurance and people; a message that says nothing costs nothing."""
     allergies = reading.message.all("AL1")
     if allergies:
         clinical.replace_allergies(uow, patient.id, reading.partner.id, [a for al1 in allergies if (a := _allergy(al1))])
     insured = reading.message.all("IN1")
     if insured:
         coverage.replace_coverage(uow, patient.id, reading.partner.id, [c for in1 in insured if (c := _coverage(in1))])
+    kin = reading.message.all("NK1")
+    if kin:
+        contacts.replace_contacts(uow, patient.id, reading.partner.id, [one for nk1 in kin if (one := _contact(nk1))])
     clinical.observe(uow, patient.id, reading.partner.id, reading.observed)
 
 
@@ -76,6 +87,20 @@ def _coverage(in1: Segment) -> CoverageData | None:
         payer=payer or code, payer_code=code, plan=in1.value(2, 2).strip() or in1.value(2).strip(),
         rank=int(rank) if rank.isascii() and rank.isdigit() and 0 < int(rank) < 100 else 1,
         valid_from=fields.day(in1.value(12)), valid_to=fields.day(in1.value(13)), **said,
+    )  # fmt: skip
+
+
+def _contact(nk1: Segment) -> ContactData | None:
+    """None for nobody, and so for the null value, which empties the list (ch. 3.4.5); table 0063: GRD, table 0131: C."""
+    name = ", ".join(part for i in (1, 2) if (part := nk1.value(2, i).strip()) and part != NULL)
+    name = name or ("" if nk1.field(13).is_null else nk1.value(13).strip())
+    if not name:
+        return None
+    relation, role = nk1.value(3).strip().upper(), nk1.value(7).strip().upper()
+    first, second = (fields.phone_number(nk1.field(place)) for place in (5, 6))
+    return ContactData(
+        name=name, relation=nk1.value(3, 2).strip() or RELATIONS.get(relation, relation.lower()), phone=first or second,
+        other_phone=second if first else "", is_guardian=relation == "GRD", is_called_first=role == "C",
     )  # fmt: skip
 
 

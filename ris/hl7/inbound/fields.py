@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from ris.hl7.er7 import NULL, Field, Message, Segment
 from ris.partner.queries import PartnerRow
+from ris.patient.email import is_address
 from ris.patient.languages import code_of
 from ris.patient.model import Sex
 from ris.patient.service import IdentifierData, PatientData, VisitData
@@ -77,6 +78,7 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
     own = identifiers(pid.field(3), partner) or identifiers(pid.field(2), partner) or identifiers(pid.field(4), partner)
     name = _name(pid)
     address = pid.field(11)
+    phone, other_phone, email = _reach(pid)
     return PatientData(
         identifiers=own,
         family=_said(name.component(1)) if name else None,
@@ -91,8 +93,10 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
         region=_said(address.component(4)),
         postal_code=_said(address.component(5)),
         country=_said(address.component(6)),
-        phone=_phone(pid.field(13)),
         language=_written_in(pid.field(15), partner) if pid.value(15) else None,
+        phone=phone,
+        other_phone=other_phone,
+        email=email,
         deceased={"Y": True, "N": False}.get(pid.value(30).upper()),
     )
 
@@ -124,14 +128,23 @@ def _sex(text: str) -> Sex | None:
     return Sex(code) if code in ("F", "M", "U") else Sex.other
 
 
-def _phone(field: Field) -> str | None:
-    """PID-13: the first repetition, from XTN-1 or from its parts."""
-    if field.is_null:
+def _reach(pid: Segment) -> tuple[str | None, str | None, str | None]:
+    """PID-13 and PID-14: the first number, a second one, and an e-mail address (XTN-4); what is no address makes no statement."""
+    said = pid.repetitions(13)
+    numbers = [text for field in said if (text := phone_number(field))]
+    return (
+        numbers[0] if numbers else "" if pid.field(13).is_null else None,
+        numbers[1] if len(numbers) > 1 else (phone_number(pid.field(14)) or None),
+        next((text.lower() for field in said if is_address(text := field.component(4).strip())), None),
+    )
+
+
+def phone_number(field: Field) -> str:
+    """XTN: the whole number, or its parts; empty for the null value."""
+    if field.is_empty or field.is_null:
         return ""
-    first = field.repetitions[0] if field.repetitions else field
-    whole = first.component(1).strip()
-    parts = "-".join(part for part in (first.component(6), first.component(7)) if part)
-    return whole or first.component(12).strip() or parts or None
+    parts = "-".join(part for part in (field.component(6), field.component(7)) if part)
+    return field.component(1).strip() or field.component(12).strip() or parts
 
 
 def language(field: Field, partner: PartnerRow) -> str:

@@ -22,6 +22,7 @@ from ris.web.pages.mine.views import bp as mine
 from ris.web.pages.orders.blueprints import bp as orders
 from ris.web.pages.orders.missing import bp as missing
 from ris.web.pages.partners.views import bp as partners
+from ris.web.pages.patient.contacts import bp as contacts
 from ris.web.pages.patient.coverage import bp as coverage
 from ris.web.pages.patient.registration import bp as registration
 from ris.web.pages.patient.views import bp as patient
@@ -45,6 +46,7 @@ PAGES: tuple[Blueprint, ...] = (
     audit,
     catalog,
     charges,
+    contacts,
     coverage,
     consent,
     exam,

@@ -19,7 +19,7 @@ from ris.staff.permission import Permission
 from ris.web.access import not_here, requires, sites_for
 from ris.web.form import Form
 from ris.web.page import changing, look, program, reading, use_key, used_before, working_site
-from ris.web.pages.patient.person import SEXES, filled, person
+from ris.web.pages.patient.person import SEXES, WAYS, filled, person
 
 bp = Blueprint("registration", __name__, url_prefix="/patients", template_folder="templates")
 
@@ -122,11 +122,11 @@ def _new(form: Form, refused: str = "", candidates: list[Alike] | None = None) -
     for row, _ in shown:
         look("duplicate guard", Ref("patient", row.patient_id), patient_id=row.patient_id)
     has_twin = any(row.is_twin for row, _ in shown)
-    return render_template("patient/new.html", form=form, refused=refused, candidates=shown, has_twin=has_twin, sexes=SEXES)
+    return render_template("patient/new.html", form=form, refused=refused, candidates=shown, has_twin=has_twin, sexes=SEXES, ways=WAYS)
 
 
 def _edit(patient: Patient, form: Form, refused: str = "") -> str:
-    return render_template("patient/edit.html", patient=patient, form=form, refused=refused, sexes=SEXES)
+    return render_template("patient/edit.html", patient=patient, form=form, refused=refused, sexes=SEXES, ways=WAYS)
 
 
 def _patient(patient_id: int) -> Patient:

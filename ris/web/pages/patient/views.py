@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from ris.base.errors import NotFound
 from ris.base.ref import Ref
 from ris.order.queries import exams_of_patient, is_visible
-from ris.patient import alerts, proposals, queries, service
-from ris.patient.model import AlertKind
+from ris.patient import alerts, contacts, proposals, queries, service
+from ris.patient.model import AlertKind, Patient
 from ris.patient.queries import PatientRow
 from ris.report.reading import statuses
 from ris.staff.permission import Permission
@@ -96,6 +96,8 @@ def _show(patient: PatientRow, form: Form) -> str:
             "patient/show.html",
             patient=patient,
             identifiers=patient.identifiers,
+            reach=session.get_one(Patient, patient_id),
+            contacts=contacts.contacts(session, patient_id),
             visits=queries.visits(session, patient_id),
             exams=exams,
             reports=statuses(session, [exam.procedure_id for exam in exams]),
