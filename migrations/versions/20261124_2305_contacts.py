@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "e8c35a17f04d"
-down_revision = "ee8e4f2c6697"
+down_revision = "4f0a7d2c9b16"
 branch_labels = None
 depends_on = None
 
