@@ -1,7 +1,7 @@
 """Tables of reference data, each row versioned."""
 
 import enum
-from datetime import datetime, time
+from datetime import date, datetime, time
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +21,28 @@ class Modality(enum.StrEnum):
     NM = "NM"
 
 
+UNTIL_MIDNIGHT = "closes < '00:00:01'"
+"""A closing time of 00:00 is the midnight that ends the day."""
+
+
+class HolidayChoice(enum.StrEnum):
+    """What a holiday is for a site."""
+
+    open = "open"
+    closed = "closed"
+    reduced = "reduced"
+    """Open between two times, where it would be open at all."""
+
+
+def _choice(name: str) -> sa.Enum:
+    """The type of one of several columns with these values: each has a check of its own name."""
+    values = [member.value for member in HolidayChoice]
+    return sa.Enum(
+        HolidayChoice, name=name, native_enum=False, create_constraint=True, length=32, values_callable=lambda _: values,
+        validate_strings=True,
+    )  # fmt: skip
+
+
 class Site(Versioned, Base):
     __tablename__ = "site"
 
@@ -30,6 +52,14 @@ class Site(Versioned, Base):
     zone: Mapped[str]
     """IANA zone of its wall clock."""
     currency: Mapped[str] = mapped_column(default="USD")
+    address: Mapped[str] = mapped_column(default="")
+    """As patients are told it."""
+    holiday_country: Mapped[str] = mapped_column(default="")
+    """ISO 3166-1 alpha-2, of whose holidays it keeps; empty: it keeps none."""
+    holiday_subdivision: Mapped[str] = mapped_column(default="")
+    """ISO 3166-2 without the country; empty: those of the whole country."""
+    other_holidays: Mapped[HolidayChoice] = mapped_column(_choice("other_holidays"), default=HolidayChoice.closed)
+    """Of holidays for which nothing is chosen: open or closed."""
 
 
 class Room(Versioned, Base):
@@ -46,6 +76,8 @@ class Room(Versioned, Base):
     """What its table carries; None where nobody need ask."""
     gives_contrast: Mapped[bool] = mapped_column(default=True)
     has_anaesthesia: Mapped[bool] = mapped_column(default=False)
+    keeps_holidays: Mapped[bool] = mapped_column(default=True)
+    """Whether the site's holidays and special days hold for it; not for the room of an emergency department."""
     active: Mapped[bool] = mapped_column(default=True)
 
 
@@ -53,7 +85,7 @@ class OpeningHours(Base):
     """When a room takes bookings on a weekday (0 = Monday), by the site's wall clock."""
 
     __tablename__ = "opening_hours"
-    __table_args__ = (sa.CheckConstraint("opens < closes", "opens_before_closes"),)
+    __table_args__ = (sa.CheckConstraint(f"opens < closes OR {UNTIL_MIDNIGHT}", "opens_before_closes"),)
 
     id: Mapped[Key]
     room_id: Mapped[int] = mapped_column(references("room.id"), index=True)
@@ -71,7 +103,7 @@ class ReservedBlock(Versioned, Base):
     """A part of a weekday, by the site's wall clock, that a room keeps for some patients until it is released to all."""
 
     __tablename__ = "reserved_block"
-    __table_args__ = (sa.CheckConstraint("begins < ends", "begins_before_ends"),)
+    __table_args__ = (sa.CheckConstraint("begins < ends OR ends < '00:00:01'", "begins_before_ends"),)
 
     id: Mapped[Key]
     room_id: Mapped[int] = mapped_column(references("room.id"), index=True)
@@ -96,6 +128,43 @@ class Closure(Versioned, Base):
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     reason: Mapped[str]
+
+
+class SpecialHours(Versioned, Base):
+    """When a room (or, without one, every room of the site that keeps its holidays) is open on one date, instead of its usual hours."""
+
+    __tablename__ = "special_hours"
+    __table_args__ = (
+        sa.CheckConstraint("(opens IS NULL) = (closes IS NULL)", "both_or_none"),
+        sa.CheckConstraint(f"opens IS NULL OR opens < closes OR {UNTIL_MIDNIGHT}", "opens_before_closes"),
+        sa.Index("ix_special_hours_site_id_day", "site_id", "day"),
+    )
+
+    id: Mapped[Key]
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    room_id: Mapped[int | None] = mapped_column(references("room.id"))
+    day: Mapped[date]
+    opens: Mapped[time | None]
+    """None: closed the whole day."""
+    closes: Mapped[time | None]
+    reason: Mapped[str]
+
+
+class SiteHoliday(Base):
+    """What a site has chosen for a holiday of its country."""
+
+    __tablename__ = "site_holiday"
+    __table_args__ = (
+        sa.CheckConstraint("(choice = 'reduced') = (opens IS NOT NULL AND closes IS NOT NULL)", "hours_when_reduced"),
+        sa.CheckConstraint(f"opens IS NULL OR opens < closes OR {UNTIL_MIDNIGHT}", "opens_before_closes"),
+    )
+
+    site_id: Mapped[int] = mapped_column(references("site.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    """As the calendar of the country has it."""
+    choice: Mapped[HolidayChoice] = mapped_column(_choice("choice"))
+    opens: Mapped[time | None]
+    closes: Mapped[time | None]
 
 
 class Procedure(Versioned, Base):
@@ -203,6 +272,8 @@ class Resource(Versioned, Base):
     """Of a person, F or M (table 0001), for patients who ask."""
     capabilities: Mapped[list[str]]
     """What it can stand in for: words of `procedure_need`, and modalities."""
+    keeps_holidays: Mapped[bool] = mapped_column(default=True)
+    """Whether it is away on the holidays and special days of the site."""
     active: Mapped[bool] = mapped_column(default=True)
 
 
@@ -210,7 +281,7 @@ class ResourceHours(Base):
     """When a resource is there on a weekday (0 = Monday), by the site's wall clock; one without any is always there."""
 
     __tablename__ = "resource_hours"
-    __table_args__ = (sa.CheckConstraint("opens < closes", "opens_before_closes"),)
+    __table_args__ = (sa.CheckConstraint(f"opens < closes OR {UNTIL_MIDNIGHT}", "opens_before_closes"),)
 
     id: Mapped[Key]
     resource_id: Mapped[int] = mapped_column(references("resource.id"), index=True)

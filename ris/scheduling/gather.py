@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from ris.order.status import Priority
 from ris.patient import queries as patients
 from ris.patient.model import ObservationKind, Visit
 from ris.scheduling.facts import Asked, Closed, Elsewhere, Exam, Facts, Patient, Policy, Reserved, Resource, Room, Step, Wishes
+from ris.scheduling.hours import Hours
 from ris.scheduling.model import BookingPolicy, Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.spans import Minutes, merged, minute, wall
 
@@ -106,7 +107,7 @@ class _Gathering:
             raise Invalid("the last day of the search is before its first")
         self.window = (self.days[0][0], self.days[-1][1])
         self.span = tuple(datetime.fromtimestamp(at * 60, UTC) for at in self.window)
-        self._clocks: dict[tuple[date, time], int] = {}
+        self.hours = Hours(session, self.site, self.dates)
 
     def facts(self, patient: Patient) -> Facts:
         minutes = self._minutes()
@@ -170,7 +171,8 @@ class _Gathering:
     def _starts(self) -> tuple[Minutes, ...]:
         first, last = self.asked.not_before or time(), self.asked.not_after
         starts = [
-            (self._at(on, first), self._at(on, last) + 1 if last else end) for on, (_, end) in zip(self.dates, self.days, strict=True)
+            (self.hours.at(on, first), self.hours.at(on, last) + 1 if last else end)
+            for on, (_, end) in zip(self.dates, self.days, strict=True)
         ]
         return tuple(span for span in starts if span[0] < span[1])
 
@@ -180,8 +182,8 @@ class _Gathering:
         self, rooms: Sequence[catalog.Room], taken: Mapping[str, tuple[Minutes, ...]], closures: Sequence[catalog.Closure]
     ) -> dict[int, Room]:
         ids = [room.id for room in rooms]
-        of, of_room, of_block = catalog.RoomProcedure, catalog.OpeningHours, catalog.ReservedBlock
-        hours = self._weekly(of_room.room_id, of_room.weekday, of_room.opens, of_room.closes, ids)
+        of, of_block = catalog.RoomProcedure, catalog.ReservedBlock
+        hours = self.hours.of_rooms(rooms)
         reserved = self._reserved(self._rows(sa.select(of_block).where(of_block.room_id.in_(ids))))
         shortest = dict(
             self.session.execute(
@@ -193,7 +195,7 @@ class _Gathering:
         return {
             room.id: Room(
                 room.id, room.site_id, room.name, room.modality, room.weight_limit_kg, room.gives_contrast, room.has_anaesthesia,
-                tuple(merged(hours.get(room.id, ()))),
+                tuple(merged(hours[room.id])),
                 tuple(_closed(c) for c in closures if c.resource_id is None and c.room_id in (None, room.id)),
                 reserved.get(room.id, ()), taken.get(f"room:{room.id}", ()), shortest[room.id],
             )
@@ -203,33 +205,21 @@ class _Gathering:
     def _resources(
         self, rows: Sequence[catalog.Resource], taken: Mapping[str, tuple[Minutes, ...]], closures: Sequence[catalog.Closure]
     ) -> tuple[Resource, ...]:
-        of = catalog.ResourceHours
-        hours = self._weekly(of.resource_id, of.weekday, of.opens, of.closes, [row.id for row in rows])
+        hours = self.hours.of_resources(rows)
         return tuple(
             Resource(
-                row.id, row.kind, row.name, row.sex, frozenset(row.capabilities), tuple(merged(hours.get(row.id, [self.window]))),
+                row.id, row.kind, row.name, row.sex, frozenset(row.capabilities), tuple(merged(hours[row.id])),
                 tuple(sorted([*taken.get(f"{row.kind}:{row.id}", ()), *_absences(row.id, closures)])),
             )
             for row in sorted(rows, key=lambda row: (row.kind is ResourceKind.person, row.code))
         )  # fmt: skip
-
-    def _weekly(self, owner: Any, weekday: Any, begins: Any, ends: Any, ids: Sequence[int]) -> dict[int, list[Minutes]]:
-        """Weekly hours of owners as spans of the dates of the window."""
-        spans: dict[int, list[Minutes]] = defaultdict(list)
-        if not ids:
-            return spans
-        for key, day, first, last in self.session.execute(sa.select(owner, weekday, begins, ends).where(owner.in_(ids))):
-            for on in self.dates:
-                if on.weekday() == day:
-                    spans[key].append((self._at(on, first), self._at(on, last)))
-        return spans
 
     def _reserved(self, rows: Sequence[catalog.ReservedBlock]) -> dict[int, tuple[Reserved, ...]]:
         spans: dict[int, list[Reserved]] = defaultdict(list)
         for row in rows:
             for on in self.dates:
                 if on.weekday() == row.weekday:
-                    span = (self._at(on, row.begins), self._at(on, row.ends))
+                    span = self.hours.span(on, row.begins, row.ends)
                     release = span[0] - row.release_minutes if row.release_minutes is not None else None
                     spans[row.room_id].append(Reserved(span, row.reserved_for, release))
         return {room_id: tuple(sorted(found, key=lambda block: block.span)) for room_id, found in spans.items()}
@@ -241,13 +231,6 @@ class _Gathering:
             .where(closure.site_id == self.site.id, closure.starts_at < self.span[1], closure.ends_at > self.span[0])
             .order_by(closure.starts_at, closure.id)
         )
-
-    def _at(self, on: date, clock: time) -> int:
-        """Remembered: every room has much the same hours."""
-        key = (on, clock)
-        if key not in self._clocks:
-            self._clocks[key] = wall(on, clock, self.site.zone)
-        return self._clocks[key]
 
     # ── what is taken ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.catalog.model import Closure, Modality, OpeningHours, Procedure, Room, Site
+from ris.catalog.model import Closure, Modality, Procedure, Room, Site
 from ris.order.model import Order, RequestedProcedure
 from ris.order.queries import PROCEDURE_NAME
 from ris.order.status import PRIORITY_RANK, Priority, ProcedureStatus
 from ris.patient.keys import folded
 from ris.patient.model import Patient
 from ris.patient.name import Named
+from ris.scheduling.hours import Hours
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
+from ris.scheduling.spans import moment
 from ris.scheduling.status import OCCUPYING, StepStatus
 
 WAITING_SHOWN = 100
@@ -69,6 +71,12 @@ class ClosureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomNote:
+    room_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class DaySchedule:
     site_id: int
     zone: str
@@ -76,6 +84,10 @@ class DaySchedule:
     rooms: tuple[RoomRow, ...]
     closures: tuple[ClosureRow, ...]
     appointments: tuple[AppointmentRow, ...]
+    holiday: str = ""
+    """What is kept on the day, and what that is for the site."""
+    notes: tuple[RoomNote, ...] = ()
+    """Rooms whose hours are not the usual ones that day, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +124,9 @@ def day(session: Session, site_id: int, on: date) -> DaySchedule:
     site = session.get_one(Site, site_id)
     span = day_span(on, site.zone)
     rooms = session.scalars(sa.select(Room).where(Room.site_id == site_id, Room.active).order_by(Room.modality, Room.code)).all()
-    open_spans = opening(session, site, rooms, on)
+    hours = Hours(session, site, [on])
+    open_spans = _opening(session, site, rooms, hours)
+    holiday = hours.holiday(on)
     return DaySchedule(
         site_id,
         site.zone,
@@ -120,6 +134,8 @@ def day(session: Session, site_id: int, on: date) -> DaySchedule:
         tuple(RoomRow(r.id, r.code, r.name, r.modality, open_spans[r.id]) for r in rooms),
         tuple(ClosureRow(c.room_id, Span(c.starts_at, c.ends_at), c.reason) for c in _closures(session, site, span)),
         appointments(session, site_id, span),
+        holiday.said if holiday else "",
+        tuple(RoomNote(r.id, reason) for r in rooms if (reason := hours.why_not(r, on))),
     )
 
 
@@ -212,19 +228,17 @@ def _has(word: str) -> Iterator[sa.ColumnElement[bool]]:
 
 
 def opening(session: Session, site: Site, rooms: Sequence[Room], on: date) -> dict[int, tuple[Span, ...]]:
-    """Per room the spans of a date in which it takes bookings: opening hours by the wall clock, less closures."""
-    ids = [r.id for r in rooms]
-    tz = ZoneInfo(site.zone)
-    whole = day_span(on, site.zone)
-    closed = _closures(session, site, whole)
-    spans: dict[int, list[Span]] = {i: [] for i in ids}
-    for hours in session.scalars(
-        sa.select(OpeningHours).where(OpeningHours.room_id.in_(ids), OpeningHours.weekday == on.weekday()).order_by(OpeningHours.opens)
-    ):
-        span = Span(datetime.combine(on, hours.opens, tz).astimezone(UTC), datetime.combine(on, hours.closes, tz).astimezone(UTC))
-        out = [Span(c.starts_at, c.ends_at) for c in closed if c.room_id in (None, hours.room_id)]
-        spans[hours.room_id].extend(_without(span, out))
-    return {room_id: tuple(found) for room_id, found in spans.items()}
+    """Per room the spans of a date in which it takes bookings: its hours by the wall clock, less closures."""
+    return _opening(session, site, rooms, Hours(session, site, [on]))
+
+
+def _opening(session: Session, site: Site, rooms: Sequence[Room], hours: Hours) -> dict[int, tuple[Span, ...]]:
+    closed = _closures(session, site, day_span(hours.dates[0], site.zone))
+    found = {}
+    for room_id, spans in hours.of_rooms(rooms).items():
+        out = [Span(c.starts_at, c.ends_at) for c in closed if c.room_id in (None, room_id)]
+        found[room_id] = tuple(left for first, last in spans for left in _without(Span(moment(first), moment(last)), out))
+    return found
 
 
 def _closures(session: Session, site: Site, span: Span) -> Sequence[Closure]:

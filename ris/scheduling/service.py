@@ -21,8 +21,11 @@ from ris.scheduling.places import Place, free, free_lane, take_turn
 from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules, refuse_held
 from ris.scheduling.rules.finding import AgainstRules, Finding
 from ris.scheduling.spans import moment
-from ris.scheduling.status import GIVEN_UP, OVER, STEP, StepStatus
+from ris.scheduling.status import GIVEN_UP, OVER, STEP, TO_MOVE, StepStatus
 from ris.task import service as task
+
+SETTLES_THE_PLACE = ("start", "cancel", "no_show")
+"""Steps after which nobody moves an appointment any more."""
 
 
 @service
@@ -186,6 +189,8 @@ def advance(uow: UnitOfWork, step: ScheduledProcedureStep, name: str, holds: Cal
     target = STEP.go(name, step.status, holds)
     uow.touch()
     step.status = target
+    if name in SETTLES_THE_PLACE:
+        task.settle(uow, TO_MOVE, Ref("step", step.id))
 
 
 def current_step(uow: UnitOfWork, procedure_id: int) -> ScheduledProcedureStep | None:
@@ -346,6 +351,7 @@ def _move_steps(
         uow.touch()
         step.room_id, step.starts_at, step.ends_at = placed.room_id, moment(placed.span[0]), moment(placed.span[1])
         booking.occupy(uow, step, judged, placed, procedure, overbook_reason)
+        task.settle(uow, TO_MOVE, Ref("step", step.id))
     _hold_to_rules(uow, {procedure.id: procedure}, steps, answers)
     for step, was in zip(steps, before, strict=True):
         uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=was))

@@ -24,6 +24,9 @@ GIVEN_UP = (S.cancelled, S.missed)
 """The exam waits for another appointment, or for none."""
 OVER = (S.finished, S.discontinued)
 
+TO_MOVE = "appointment_to_move"
+"""The task about an appointment whose room, or who helps, is not there for it any more."""
+
 DUE = Requirement("due", "its time has not come yet")
 
 STEP = Machine(

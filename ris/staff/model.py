@@ -22,6 +22,8 @@ class User(Versioned, Base):
     is_demo: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
     must_change_password: Mapped[bool] = mapped_column(default=False)
+    working_site_id: Mapped[int | None] = mapped_column(references("site.id"))
+    """The site that was chosen last: the next session begins there."""
     created_at: Mapped[datetime]
 
     @property

@@ -23,6 +23,7 @@ class Permission(enum.StrEnum):
     PATIENT_MERGE = "patient:merge"
     PATIENT_READ = "patient:read"
     PATIENT_SCREEN = "patient:screen"
+    PLACE_MANAGE = "place:manage"
     PROTOCOL_APPROVE = "protocol:approve"
     PROTOCOL_PROPOSE = "protocol:propose"
     RECEPTION_ARRIVE = "reception:arrive"
@@ -49,7 +50,7 @@ _BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OV
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "scheduler": ("Scheduler", (*_CLINICAL, *_BOOKING)),
-    "lead_scheduler": ("Lead scheduler", (*_CLINICAL, *_BOOKING, P.SCHEDULE_OVERBOOK)),
+    "lead_scheduler": ("Lead scheduler", (*_CLINICAL, *_BOOKING, P.PLACE_MANAGE, P.SCHEDULE_OVERBOOK)),
     "front_desk": ("Front desk", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (
@@ -84,6 +85,6 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
         ),
     ),
     "privacy_officer": ("Privacy officer", (P.AUDIT_READ,)),
-    "administrator": ("Administrator", (P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE, P.FORM_MANAGE, P.IMPORT_RUN)),
+    "administrator": ("Administrator", (P.PLACE_MANAGE, P.USER_MANAGE, P.RULE_MANAGE, P.CATALOG_MANAGE, P.FORM_MANAGE, P.IMPORT_RUN)),
 }
-"""Code to name and rights. Administrators manage accounts, rules, forms and the catalogue, and see no patient."""
+"""Code to name and rights. Administrators manage accounts, places, rules, forms and the catalogue, and see no patient."""

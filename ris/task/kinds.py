@@ -20,6 +20,9 @@ KINDS = {
     "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),
     "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
     "earlier_slot": TaskKind("An earlier slot is free", "Ask the patient, and say on the waiting list whether it is wanted."),
+    "appointment_to_move": TaskKind(
+        "Appointment to move", "Its room, or who helps, is not there for it any more: agree on another time, or say why it stays."
+    ),
     "order_held": TaskKind("Order on hold", "Nothing shall be done with it: free the appointment, or ask for how long."),
     "hold_ended": TaskKind("Hold has ended", "Book the order, hold it again, or cancel it."),
     "protocol_rejected": TaskKind(

@@ -18,6 +18,7 @@ NAVIGATION = (
     Item("Schedule", "schedule.day", Permission.SCHEDULE_BOOK),
     Item("To schedule", "worklist.show", Permission.SCHEDULE_BOOK, {"name": "unscheduled"}),
     Item("Missing data", "missing.index", Permission.ORDER_ENTER),
+    Item("To move", "worklist.show", Permission.SCHEDULE_BOOK, {"name": "to-move"}),
     Item("New patient", "registration.new", Permission.PATIENT_EDIT),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Waiting", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "queue"}),
@@ -34,6 +35,7 @@ NAVIGATION = (
     Item("Users", "users.index", Permission.USER_MANAGE),
     Item("Catalogue", "catalog.index", Permission.CATALOG_MANAGE),
     Item("Files", "imports.index", Permission.IMPORT_RUN),
+    Item("Places", "places.index", Permission.PLACE_MANAGE),
     Item("Rules", "rules.index", Permission.RULE_MANAGE),
     Item("E-mails", "mail.index", Permission.RULE_MANAGE),
 )

@@ -192,6 +192,13 @@ ROUTES: dict[str, P | str] = {
     "perform.start": P.EXAM_PERFORM,
     "perform.take_back": P.EXAM_PERFORM,
     "perform.undo": P.EXAM_PERFORM,
+    "places.add": P.PLACE_MANAGE,
+    "places.change": P.PLACE_MANAGE,
+    "places.index": P.PLACE_MANAGE,
+    "places.new": P.PLACE_MANAGE,
+    "places.remove": P.PLACE_MANAGE,
+    "places.show": P.PLACE_MANAGE,
+    "places.undo": P.PLACE_MANAGE,
     "proposals.index": P.PATIENT_MERGE,
     "proposals.look_now": P.PATIENT_MERGE,
     "proposals.propose_again": P.PATIENT_MERGE,
@@ -221,6 +228,7 @@ ROUTES: dict[str, P | str] = {
     "rules.new": P.RULE_MANAGE,
     "rules.show": P.RULE_MANAGE,
     "schedule.accept": P.SCHEDULE_BOOK,
+    "schedule.appointment_of": P.SCHEDULE_BOOK,
     "scan.read": P.EXAM_READ,
     "schedule.book": P.SCHEDULE_BOOK,
     "schedule.book_held": P.SCHEDULE_BOOK,
@@ -279,12 +287,16 @@ ROUTES: dict[str, P | str] = {
 WORKLISTS = {
     "arrivals": P.RECEPTION_ARRIVE,
     "unscheduled": P.SCHEDULE_BOOK,
+    "to-move": P.SCHEDULE_BOOK,
     "queue": P.RECEPTION_ARRIVE,
     "technologist": P.EXAM_PERFORM,
     "protocol": P.PROTOCOL_PROPOSE,
     "reading": P.REPORT_WRITE,
 }
-DEEDS = {"arrivals": "arrive", "unscheduled": "no-answer", "queue": "undo", "technologist": "start", "protocol": "open", "reading": "read"}
+DEEDS = {
+    "arrivals": "arrive", "unscheduled": "no-answer", "to-move": "stays", "queue": "undo",
+    "technologist": "start", "protocol": "open", "reading": "read",
+}  # fmt: skip
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
 AT_A_SITE = {"charge_id", "notice_id", "order_id", "patient_id", "procedure_id", "response_id", "step_id", "task_id", "user_id"}

@@ -4,13 +4,18 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import time
+from datetime import datetime, time, timedelta
 
+import sqlalchemy as sa
+
+from ris.base.clock import from_wall_clock, local
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Actor, Event, UnitOfWork
 from ris.catalog.model import (
+    Closure,
     CodeMap,
+    HolidayChoice,
     Material,
     MaterialKind,
     Modality,
@@ -28,6 +33,7 @@ from ris.catalog.model import (
     Room,
     RoomProcedure,
     Site,
+    SiteHoliday,
     StepPlan,
 )
 from ris.processes.database import ROOT
@@ -62,8 +68,9 @@ def read(name: str) -> Iterator[dict[str, str]]:
 
 def write(uow: UnitOfWork, partners: tuple[PartnerSeed, ...]) -> Hospital:
     """The whole hospital without a patient; `partners` are those of the settings."""
-    sites = {row["code"]: uow.add(Site(id=new_id(), **row)) for row in read("sites")}
+    sites = {row["code"]: uow.add(_site(row)) for row in read("sites")}
     uow.session.flush()
+    _holidays(uow, sites)
     procedures = _procedures(uow)
     _materials(uow)
     rooms, minutes = _rooms(uow, sites, procedures)
@@ -88,9 +95,40 @@ def publish_questionnaires(uow: UnitOfWork) -> None:
         questionnaires.publish(uow, draft.questionnaire_id)
 
 
+def _site(row: dict[str, str]) -> Site:
+    return Site(id=new_id(), **row | {"other_holidays": HolidayChoice(row["other_holidays"])})
+
+
+def _holidays(uow: UnitOfWork, sites: dict[str, Site]) -> None:
+    """Every site makes the same of them."""
+    for row in read("holidays"):
+        hours = {name: time.fromisoformat(row[name]) if row[name] else None for name in ("opens", "closes")}
+        for site in sites.values():
+            uow.add(SiteHoliday(site_id=site.id, name=row["holiday"], choice=HolidayChoice(row["choice"]), **hours))
+
+
+def _closures(uow: UnitOfWork, hospital: Hospital, rooms: dict[str, Room]) -> None:
+    """After the days for which anything is booked."""
+    resources = {resource.code: resource for resource in uow.session.scalars(sa.select(Resource))}
+    for row in read("closures"):
+        site = hospital.sites[row["site"]]
+        day = local(uow.now, site.zone).date() + timedelta(days=int(row["in_days"]))
+        starts_at, ends_at = (
+            from_wall_clock(datetime.combine(day, time.fromisoformat(row[name])), site.zone) for name in ("from", "until")
+        )
+        room, resource = rooms.get(row["room"]), resources.get(row["resource"])
+        uow.add(
+            Closure(
+                site_id=site.id, room_id=room and room.id, resource_id=resource and resource.id, starts_at=starts_at, ends_at=ends_at,
+                reason=row["reason"],
+            )
+        )  # fmt: skip
+
+
 def begin_to_keep(uow: UnitOfWork, hospital: Hospital) -> None:
-    """From now on parts of the week are kept for some patients, and each site books in its own way."""
+    """From now on parts of the week are kept for some patients, some days are closed, and each site books in its own way."""
     rooms = {room.code: room for room in hospital.rooms}
+    _closures(uow, hospital, rooms)
     for row in read("reserved"):
         for weekday in range(int(row["days"])):
             uow.add(
@@ -165,7 +203,7 @@ def _room(row: dict[str, str], site_id: int) -> Room:
     return Room(
         id=new_id(), site_id=site_id, code=row["code"], name=row["name"], modality=Modality(row["modality"]),
         station_ae_title=row["ae_title"], weight_limit_kg=_amount(row["weight_limit_kg"]), gives_contrast=row["contrast"] == "yes",
-        has_anaesthesia=row["anaesthesia"] == "yes",
+        has_anaesthesia=row["anaesthesia"] == "yes", keeps_holidays=row["holidays"] == "yes",
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from ris.web.pages.patient.coverage import bp as coverage
 from ris.web.pages.patient.registration import bp as registration
 from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.perform.views import bp as perform
+from ris.web.pages.places.views import bp as places
 from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.exam import bp as exam_rules
@@ -66,6 +67,7 @@ PAGES: tuple[Blueprint, ...] = (
     patient_mail,
     registration,
     perform,
+    places,
     proposals,
     protocol,
     report,

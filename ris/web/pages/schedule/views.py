@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Response, abort, jsonify, render_template, request
+from flask import Response, abort, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 from sqlalchemy.orm import Session
@@ -94,6 +94,17 @@ def book(procedure_id: int) -> ResponseReturnValue:
         )  # fmt: skip
 
     return do(work, f"Exam {exam.accession_number} is booked.", exam.site_id, lambda error: _plan(exam, error))
+
+
+@bp.get("/exams/<int:procedure_id>/appointment")
+@requires(Permission.SCHEDULE_BOOK)
+def appointment_of(procedure_id: int) -> ResponseReturnValue:
+    """To the first appointment of an exam that can be moved, else to where it gets one."""
+    exam_at(procedure_id)
+    with reading() as session:
+        steps = step_ids(session, procedure_id)
+    target = url_for("schedule.show", step_id=steps[0]) if steps else url_for("schedule.plan", procedure_id=procedure_id)
+    return redirect(target, 303)
 
 
 @bp.get("/appointments/<int:step_id>")

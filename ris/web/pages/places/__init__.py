@@ -1,0 +1,1 @@
+"""The pages of places: sites, rooms, hours, closures, helpers, holidays."""
