@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "outside_report",
         sa.Column("id", KEY, nullable=False),
-        sa.Column("patient_id", sa.BigInteger(), nullable=False),
+        sa.Column("patient_id", KEY, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in TEXTS),
         sa.Column("study_date", sa.Date(), nullable=False),
