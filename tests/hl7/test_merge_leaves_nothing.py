@@ -2,12 +2,16 @@
 
 from ris.bootstrap import Ris
 from ris.exam import service as exam
+from ris.notice import consent as mail_consent
 from ris.patient import coverage, merges
+from ris.patient import outside as outside_reports
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
 from ris.patient.coverage import AuthorizationData
 from ris.patient.model import AlertKind, Answer, Merge, Question
+from ris.patient.outside import OutsideData
 from ris.patient.screening import Said, screen
+from ris.questionnaire import filling
 from ris.scheduling import service as scheduling
 from ris.simulator.mllp import Receiver
 from tests.factories.hospital import Hospital
@@ -15,11 +19,13 @@ from tests.factories.orders import MONDAY
 from tests.hl7.asking import accept, order_of, patient_of
 from tests.messages.samples import adt, merge, obr, orc, orm, pid, pv1
 from tests.outbox.outgoing import forget_deliveries, send_to, sending
+from tests.questionnaire.forms import published
 from tests.waiting import until
 
 EVERY_TABLE = {
     "patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy", "patient_alert", "coverage",
-    "coverage_authorization", "screening_answer", "patient_contact",
+    "coverage_authorization", "screening_answer", "patient_contact", "outside_report",
+    "mail_consent", "questionnaire_response",
 }  # fmt: skip
 
 
@@ -46,6 +52,9 @@ def full_record(ris: Ris, hospital: Hospital) -> None:
         raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         coverage.authorize(uow, patient_id, AuthorizationData("A-1", units=2))
         screen(uow, patient_id, [Said(Question.implant, Answer.no)])
+        outside_reports.keep(uow, OutsideData(patient_id, "OLD", "77", MONDAY.date(), "Head CT", "Normal."))
+        mail_consent.say(uow, patient_id, given=True)
+        filling.begin(uow, procedure_id=procedure.id, version_id=published(uow, "contrast")["contrast"])
         scheduling.book(uow, procedure_id=procedure.id, room_id=hospital.rooms["CT1"], starts_at=MONDAY)
 
 
