@@ -11,7 +11,7 @@ PROJECT := .venv/.project
 PEER := tests/bench/medplum/node_modules/.built
 COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --generate-hashes --python-version 3.11
 
-.PHONY: help setup run test check fix bench faults corpus fuzz migrate migration docs pictures lock clean system-packages
+.PHONY: help setup run test check fix bench load faults corpus fuzz migrate migration docs pictures lock clean system-packages
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,9 @@ fix: setup  ## Repair what the linter and the formatter can repair
 
 bench: setup system-packages  ## Measure the listener, the sender and the pages
 	$(BIN)/python -m tests.bench
+
+load: setup system-packages  ## Let thirty clerks book at once for a minute, and look for what was booked twice or lost
+	$(BIN)/python -m tests.load
 
 faults: setup system-packages  ## Kill, cut and fill what the program stands on
 	$(BIN)/pytest -m fault
