@@ -231,9 +231,10 @@ def _wait(uow: UnitOfWork, key: str) -> timedelta:
 # ── sessions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def open_session(uow: UnitOfWork, *, user_id: int | None, place: str, site_id: int | None = None) -> str:
-    """A new session; the token that comes back is known to the browser alone."""
+def open_session(uow: UnitOfWork, *, user_id: int | None, place: str) -> str:
+    """A new session, at the site that the person chose last; the token that comes back is known to the browser alone."""
     token = secrets.token_urlsafe(32)
+    site_id = uow.session.scalar(sa.select(User.working_site_id).where(User.id == user_id)) if user_id else None
     uow.add(
         WebSession(
             token_hash=token_hash(token), user_id=user_id, created_at=uow.now, last_used_at=uow.now,
@@ -241,6 +242,14 @@ def open_session(uow: UnitOfWork, *, user_id: int | None, place: str, site_id: i
         )
     )  # fmt: skip
     return token
+
+
+@service
+def work_at(uow: UnitOfWork, *, user_id: int, token: str, site_id: int | None) -> None:
+    """Lists are of that site from now on, in this session and in those to come; None: of all sites."""
+    uow.touch()
+    uow.session.execute(sa.update(WebSession).where(WebSession.token_hash == token_hash(token)).values(site_id=site_id))
+    uow.session.execute(sa.update(User).where(User.id == user_id).values(working_site_id=site_id))
 
 
 def renew_session(uow: UnitOfWork, token: str) -> str:

@@ -30,7 +30,7 @@ from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import UsedKey
 from ris.staff.permission import Permission
-from ris.web.access import Person, may, not_here, person
+from ris.web.access import Person, may, not_here, person, sites_for
 from ris.web.form import Form
 from ris.web.session import current_session, sessions
 
@@ -169,6 +169,11 @@ def wall_date(moment: datetime, zone: str) -> str:
     return f"{local(moment, zone):%Y-%m-%d}"
 
 
+def is_second(moment: datetime, zone: str) -> bool:
+    """Whether its wall-clock time was there an hour before already: in the autumn night."""
+    return local(moment, zone).fold == 1
+
+
 def words(name: str) -> str:
     """`in_progress` as a person reads it."""
     return str(name).replace("_", " ")
@@ -188,6 +193,7 @@ FILTERS = {
     "wall_clock": wall_clock,
     "wall_clock_seconds": wall_clock_seconds,
     "wall_date": wall_date,
+    "is_second": is_second,
     "words": words,
     "sentence": sentence,
     "right_name": right_name,
@@ -227,6 +233,13 @@ def reached_of(patient_id: int) -> Reached:
     """Whom the desk speaks to in the place of a patient, for the banner."""
     with reading() as session:
         return contacts.reached(session, patient_id, program().clock().date())
+
+
+def listed_sites(permission: Permission) -> frozenset[int]:
+    """Whose rows a list shows and counts: the site that the person works at, else all at which they have the permission."""
+    own = sites_for(permission)
+    chosen = g.get("chosen_site")
+    return frozenset({chosen}) if chosen in own else own
 
 
 def working_site(sites: frozenset[int]) -> int | None:

@@ -89,9 +89,8 @@ class DatabaseSessions(SessionInterface):
     def begin(self, uow: UnitOfWork, user_id: int) -> None:
         """A fresh token, also for somebody who had one: what was known before the login is worth nothing after it."""
         old = current_session()
-        site_id = old.row.site_id if old.row is not None and old.row.user_id == user_id else None
         uow.session.execute(sa.delete(WebSession).where(WebSession.token_hash == staff.token_hash(old.token)))
-        g.new_session_token = staff.open_session(uow, user_id=user_id, place=request.remote_addr or "", site_id=site_id)
+        g.new_session_token = staff.open_session(uow, user_id=user_id, place=request.remote_addr or "")
 
     def step_up(self, uow: UnitOfWork) -> None:
         """The password was given again: the session goes on under a fresh token, with its form tokens and its age."""

@@ -1,14 +1,21 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from ris.base.clock import from_wall_clock, local
+from ris.base.clock import from_wall_clock, local, which_of_two
 from ris.bootstrap import Ris
 from ris.catalog.model import OpeningHours
+from ris.hl7.outbound import TELLS
+from ris.partner.model import Partner
 from ris.scheduling import offering, queries, service
 from ris.web.pages.schedule import drawn
+from ris.web.worklists import arrivals
+from ris.web.worklists.listing import View
 from tests.factories.hospital import Hospital
-from tests.factories.orders import make_order
+from tests.factories.orders import make_order, new_exam
+from tests.hl7.building import built
+from tests.outbox.outgoing import add_destination
 
 SPRING, AUTUMN = date(2027, 3, 14), date(2026, 11, 1)
 """The nights on which the clocks of both zones change, at 02:00."""
@@ -96,3 +103,45 @@ def test_nine_in_the_morning_stays_nine_over_the_change(on: date, before: int, a
     assert (day_before.hour, wall(on, 9, 0, zone).hour) == (9 - before, 9 - after)
     assert drawn.floating(wall(on, 9, 0, zone), zone) == f"{on}T09:00:00"
     assert day_before.tzinfo is UTC
+
+
+def test_in_the_hour_that_comes_twice_the_page_says_which_and_draws_what_takes_time(ris: Ris, hospital: Hospital) -> None:
+    open_all_night(ris, hospital, "CT1")
+    zone = "America/New_York"
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        for at in (wall(AUTUMN, 1, 45, zone), wall(AUTUMN, 1, 30, zone) + timedelta(hours=1)):
+            exam = make_order(uow, hospital, "CTCHESTC").procedures[0]
+            uow.session.flush()
+            service.book(uow, procedure_id=exam.id, room_id=hospital.rooms["CT1"], starts_at=at)
+    with ris.read() as session:
+        schedule = queries.day(session, hospital.sites["MAIN"], AUTUMN)
+    shown = [(e["start"][11:16], e["end"][11:16], e["exam"]) for e in drawn.events(schedule, {}) if "exam" in e]
+    assert shown == [("01:45", "02:15", "CT chest with contrast (EDT)"), ("01:30", "02:00", "CT chest with contrast (EST)")]
+    view = View(0, {hospital.sites["MAIN"]: zone}, wall(AUTUMN, 0, 0, zone))
+    with ris.read() as session:
+        assert [line.cells[0].text for line in arrivals.lines(session, view)] == ["01:45 EDT", "01:30 EST"]
+
+
+@pytest.mark.parametrize(("on", "offsets"), [(SPRING, ("-0500", "-0400")), (AUTUMN, ("-0400", "-0500"))])
+def test_a_placer_is_told_the_offset_of_each_side_of_the_change(ris: Ris, hospital: Hospital, on: date, offsets: tuple[str, str]) -> None:
+    open_all_night(ris, hospital, "CT1")
+    there = add_destination(ris, "placer", 1, *TELLS["siu_s12"], message="siu_s12")
+    with ris.uow() as uow:
+        uow.session.execute(sa.update(Partner).where(Partner.name == "placer").values(zone="America/New_York"))
+    before = wall(on, 1, 0, "America/New_York")
+    told = []
+    for at in (before, before + timedelta(hours=1, minutes=30)):
+        exam = new_exam(ris, hospital)
+        with ris.uow(hospital.actor("scheduler")) as uow:
+            service.book(uow, procedure_id=exam.id, room_id=hospital.rooms["CT1"], starts_at=at)
+        told.append((built(ris, "scheduling.booked", destination_id=there).value("SCH", 11, 4), at))
+    assert [datetime.strptime(text, "%Y%m%d%H%M%S%z") for text, _ in told] == [at for _, at in told]
+    assert tuple(text[-5:] for text, _ in told) == offsets
+
+
+def test_each_of_two_equal_wall_clock_times_can_be_said() -> None:
+    zone = "America/New_York"
+    first = from_wall_clock(datetime.combine(AUTUMN, time(1, 30)), zone)
+    second = from_wall_clock(datetime.combine(AUTUMN, time(1, 30)), zone, second=True)
+    assert second - first == timedelta(hours=1)
+    assert (which_of_two(first, zone), which_of_two(second, zone), which_of_two(first - timedelta(hours=1), zone)) == ("EDT", "EST", "")

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ris.base.ref import Ref
 from ris.bootstrap import Ris
 from ris.scheduling import service as scheduling
 from ris.staff import service as staff
+from ris.task import service as tasks
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
-from tests.factories.orders import new_exam
+from tests.factories.orders import make_order, new_exam
 from tests.web.visitor import Visitor, trail
 
 NOW = datetime(2026, 11, 30, 14, tzinfo=UTC)
@@ -150,3 +152,31 @@ def test_the_calendar_of_a_year_is_shown_and_each_holiday_is_what_the_site_choos
     assert "open 08:00–09:00" in page
     assert page.count(">closed<") == 1
     assert "08:00–09:00" in page
+
+
+def test_lists_and_their_counts_follow_the_working_site_which_is_remembered(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]
+) -> None:
+    with ris.uow() as uow:
+        for code in ("MAIN", "WEST"):
+            order = make_order(uow, hospital, "USABD" if code == "WEST" else "CTHEAD", site=code)
+            reason = f"rings at {code}"
+            tasks.open(uow, "order_held", Ref("order", order.id), reason, site_id=hospital.sites[code])
+    someone = visitor()
+    assert someone.log_in("lead_scheduler").status_code == 303
+
+    def seen() -> tuple[list[str], int]:
+        page = someone.get("/tasks").text
+        waiting = someone.get("/worklists/unscheduled").text
+        return [code for code in ("MAIN", "WEST") if f"rings at {code}" in page], waiting.count('<tr id="x-')
+
+    assert seen() == (["MAIN", "WEST"], 2)
+    west = hospital.sites["WEST"]
+    assert someone.post("/site", site_id=str(west), next="/tasks").status_code == 303
+    assert seen() == (["WEST"], 1)
+    assert "West clinic" in re.search(r"<h1>.*?</h1>", someone.get("/places").text)[0]
+    someone.post("/logout")
+    assert someone.log_in("lead_scheduler").status_code == 303
+    assert seen() == (["WEST"], 1)
+    someone.post("/site", site_id="", next="/tasks")
+    assert seen() == (["MAIN", "WEST"], 2)

@@ -1,9 +1,9 @@
 """Every kind of thing that is administered: sites, rooms, helpers, what is closed, kept or special, holidays."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -159,8 +159,7 @@ class ClosureSheet(RowSheet):
         if not isinstance(field, WallClock):
             return value
         zone = session.get_one(Site, values["site"]).zone
-        first: datetime = from_wall_clock(value, zone)
-        return first if field.name == "starts_at" else value.replace(tzinfo=ZoneInfo(zone), fold=1).astimezone(UTC)
+        return from_wall_clock(value, zone, second=field.name == "ends_at")
 
     def title(self, texts: Texts) -> str:
         return f"{texts.get('room') or texts.get('resource') or 'Whole site'} closed from {texts.get('starts_at', '').replace('T', ' ')}"

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.base.clock import local
+from ris.base.clock import local, which_of_two
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import ReasonKind, Site
 from ris.order.status import Priority
@@ -167,7 +167,11 @@ def duration(minutes: int) -> str:
 
 
 def clock_cell(moment: datetime, zone: str, view: View, note: str = "", level: str = "") -> Cell:
-    """The wall clock of the site, with the date where it is not today, and with its zone where the list shows sites of several."""
+    """The wall clock of the site, with the date where it is not today.
+
+    With its zone where the time comes twice, and where the list shows sites of several zones.
+    """
     there = local(moment, zone)
     text = f"{there:%H:%M}" if there.date() == local(view.now, zone).date() else f"{there:%d %b %H:%M}"
-    return Cell(f"{text} {there:%Z}" if len(set(view.zones.values())) > 1 else text, "time", note, level)
+    is_said = len(set(view.zones.values())) > 1 or which_of_two(moment, zone)
+    return Cell(f"{text} {there:%Z}" if is_said else text, "time", note, level)

@@ -11,7 +11,6 @@ from flask_login import current_user
 from ris.base.errors import Invalid
 from ris.base.uow import Actor
 from ris.staff import service
-from ris.staff.model import WebSession
 from ris.staff.permission import Permission
 from ris.web.access import may_anywhere, person, public, signed_in
 from ris.web.navigation import NAVIGATION
@@ -102,8 +101,7 @@ def choose_site() -> ResponseReturnValue:
     if site_id is not None and not any(site_id in person().rights.sites(p) for p in Permission):
         abort(404)
     with changing() as uow:
-        row = uow.session.get_one(WebSession, service.token_hash(current_session().token))
-        row.site_id = site_id
+        service.work_at(uow, user_id=person().id, token=current_session().token, site_id=site_id)
     return redirect(_own_page(request.form.get("next", "")), 303)
 
 

@@ -12,7 +12,7 @@ from ris.billing.model import ChargeStatus
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.asked import choice
-from ris.web.page import changing, look_query, reading, use_key, used_before
+from ris.web.page import changing, listed_sites, look_query, reading, use_key, used_before
 
 bp = Blueprint("charges", __name__, url_prefix="/charges", template_folder="templates")
 
@@ -51,7 +51,7 @@ def release(charge_id: int) -> ResponseReturnValue:
 
 def _page(status: ChargeStatus, refused: str = "") -> ResponseReturnValue:
     look_query("charges", {"status": status})
-    site_ids = sites_for(Permission.CHARGE_READ)
+    site_ids = listed_sites(Permission.CHARGE_READ)
     with reading() as session:
         return render_template(
             "charges/index.html",

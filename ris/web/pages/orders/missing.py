@@ -21,8 +21,8 @@ from ris.scheduling.rules import missing
 from ris.scheduling.rules.missing import Lack, Lacking, LackingRow
 from ris.staff.permission import Permission
 from ris.web import live
-from ris.web.access import may, may_anywhere, not_here, requires, sites_for
-from ris.web.page import changing, look_query, program, reading, use_key, used_before, working_site
+from ris.web.access import may, may_anywhere, not_here, requires
+from ris.web.page import changing, listed_sites, look_query, program, reading, use_key, used_before
 from ris.web.pages.orders import asked
 from ris.web.worklists.listing import duration
 
@@ -133,10 +133,8 @@ MENDS: dict[str, Callable[[UnitOfWork, RequestedProcedure, str], None]] = {
 def _page(refused: str = "") -> ResponseReturnValue:
     filters = _filters()
     now = program().clock()
-    own = sites_for(Permission.ORDER_ENTER)
-    chosen = working_site(own)
     with reading() as session:
-        found = missing.lacking(session, {chosen} if chosen else own, now, Lack(filters["lack"]) if "lack" in filters else None)
+        found = missing.lacking(session, listed_sites(Permission.ORDER_ENTER), now, Lack(filters["lack"]) if "lack" in filters else None)
         known = alerts.of_patients(session, {row.patient_id for lacking in found for row in lacking.rows}, now)
     shown = list(_rows(found, filters.get("q", ""), known, now))
     return live.answer(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from ris.base.clock import local
+from ris.base.clock import local, which_of_two
 from ris.order.status import Priority
 from ris.patient.alerts import Alert
 from ris.scheduling.queries import AppointmentRow, DaySchedule, HeldRow, RoomRow, Span, day_span
@@ -67,7 +67,7 @@ def _event(row: AppointmentRow, zone: str, alerts: tuple[Alert, ...]) -> dict[st
     drawn = {
         **_placed(str(row.step_id), row.room_id, Span(row.starts_at, row.ends_at), zone),
         "name": row.patient_name,
-        "exam": f"{row.procedure_name}: {row.step_name}" if row.step_name else row.procedure_name,
+        "exam": _exam(row, zone),
         "accession": row.accession_number,
         "status": row.status,
         "version": row.row_version,
@@ -76,8 +76,22 @@ def _event(row: AppointmentRow, zone: str, alerts: tuple[Alert, ...]) -> dict[st
     return {**drawn, **{name: mark for name, mark in marks.items() if mark}}
 
 
+def _exam(row: AppointmentRow, zone: str) -> str:
+    """With the name of the clock where its time comes twice."""
+    twice = which_of_two(row.starts_at, zone)
+    return f"{row.procedure_name}{f': {row.step_name}' if row.step_name else ''}{f' ({twice})' if twice else ''}"
+
+
 def _placed(key: str, room_id: int, span: Span, zone: str) -> dict[str, Any]:
-    return {"id": key, "room": str(room_id), "start": floating(span.starts_at, zone), "end": floating(span.ends_at, zone)}
+    return {"id": key, "room": str(room_id), "start": floating(span.starts_at, zone), "end": _end(span, zone)}
+
+
+def _end(span: Span, zone: str) -> str:
+    """The wall clock at the end; in the hour that comes twice, where it is not after the beginning, as long after it as it takes."""
+    first, last = _wall(span.starts_at, zone), _wall(span.ends_at, zone)
+    if last <= first:
+        last = first + (span.ends_at - span.starts_at)
+    return f"{last:%Y-%m-%dT%H:%M:%S}"
 
 
 def _grey(schedule: DaySchedule) -> list[dict[str, Any]]:

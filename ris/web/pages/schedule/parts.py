@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_t
 from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 
-from ris.base.clock import from_wall_clock, local
+from ris.base.clock import from_wall_clock, local, which_of_two
 from ris.base.errors import Invalid, Missing, NotAllowedNow, Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
@@ -23,14 +23,14 @@ from ris.web.page import changing, reading, reason_for, use_key, used_before
 
 bp = Blueprint("schedule", __name__, url_prefix="/schedule", template_folder="templates")
 
-_PLACE = ("room_id", "date", "time", "minutes", "row_version", "overbook_reason")
+_PLACE = ("room_id", "date", "time", "minutes", "second", "row_version", "overbook_reason")
 _REASON = "reason-"
 """Before the key of a finding: the field with its reason."""
 
 
 def panel(template: str, **context: Any) -> str:
     """The whole page, or only its panel for the dialog of the day."""
-    context["when"] = lambda moment, zone: f"{local(moment, zone):%a %d %b %H:%M}"
+    context["when"] = lambda moment, zone: f"{local(moment, zone):%a %d %b %H:%M} {which_of_two(moment, zone)}".rstrip()
     is_part = "X-Panel" in request.headers or wants_json()
     return render_block(template, "panel", **context) if is_part else render_template(template, **context)
 
@@ -97,10 +97,13 @@ def overbook_reason() -> str:
 
 
 def moment(zone: str) -> datetime:
-    """The form's `date` and `time` by the site's wall clock. Raises Invalid for a time that does not exist there."""
+    """The form's `date` and `time` by the site's wall clock, the `second` of two in the hour that comes twice.
+
+    Raises Invalid for a time that does not exist there.
+    """
     try:
         wall = datetime.fromisoformat(f"{request.form.get('date', '')}T{request.form.get('time', '')}")
-        return from_wall_clock(wall.replace(tzinfo=None), zone)
+        return from_wall_clock(wall.replace(tzinfo=None), zone, second=request.form.get("second") == "yes")
     except ValueError as error:
         reason = str(error) if "clocks" in str(error) else "a day and a time are needed"
         raise Missing(reason) from error

@@ -11,8 +11,8 @@ from ris.staff.permission import Permission
 from ris.task import queries, service
 from ris.task.kinds import KINDS
 from ris.task.queries import TaskRow
-from ris.web.access import may, may_anywhere, not_here, requires, sites_for
-from ris.web.page import changing, look_query, reading
+from ris.web.access import may, may_anywhere, not_here, requires
+from ris.web.page import changing, listed_sites, look_query, reading
 from ris.web.worklists.listing import zones_of
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templates")
@@ -24,7 +24,7 @@ def index() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
     look_query("tasks", {"kind": kind})
-    site_ids = sites_for(Permission.TASK_READ)
+    site_ids = listed_sites(Permission.TASK_READ)
     with reading() as session:
         return render_template(
             "tasks/index.html",

@@ -3,15 +3,15 @@
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.exam.queries import site_of
 from ris.web import live
-from ris.web.access import may, may_anywhere, not_here, person, signed_in, sites_for
-from ris.web.page import changing, look_query, program, reading, use_key, used_before
+from ris.web.access import may, may_anywhere, not_here, person, signed_in
+from ris.web.page import changing, listed_sites, look_query, program, reading, use_key, used_before
 from ris.web.polls import Shown
 from ris.web.worklists import WORKLISTS
 from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, with_alerts, zones_of
@@ -64,7 +64,7 @@ def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
 
 def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
     filters = _filters(worklist)
-    on, sites, user_id = _date(filters.get("date", "")), _sites(worklist), person().id if worklist.is_personal else 0
+    on, sites, user_id = _date(filters.get("date", "")), listed_sites(worklist.permission), person().id if worklist.is_personal else 0
     ris = program()
 
     def find() -> Shown:
@@ -106,13 +106,6 @@ def _choices(worklist: Worklist, lines: list[Line], filters: dict[str, str]) -> 
         for name, value in line.facets.items():
             found[name].add(value)
     return {name: sorted(values) for name, values in found.items()}
-
-
-def _sites(worklist: Worklist) -> frozenset[int]:
-    """The site that the person has chosen, else all at which they may work with the list."""
-    own = sites_for(worklist.permission)
-    chosen = g.get("chosen_site")
-    return frozenset({chosen}) if chosen in own else own
 
 
 def _date(text: str) -> date | None:
