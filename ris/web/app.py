@@ -16,7 +16,7 @@ from ris.base.errors import RisError
 from ris.catalog.model import Site
 from ris.program import Program
 from ris.staff.permission import Permission
-from ris.web import access, page, security
+from ris.web import access, page, security, words
 from ris.web.navigation import NAVIGATION
 from ris.web.pages import PAGES
 from ris.web.polls import Polls
@@ -39,6 +39,7 @@ def create_app(program: Program) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     app.jinja_env.filters.update(page.FILTERS)
     app.jinja_env.globals.update(alerts_of=page.alerts_of, reached_of=page.reached_of, reasons_of=page.reasons_of)
+    app.jinja_env.globals.update(of_page=words.PAGES, of_deed=words.of_deed)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.protect(app, tls=program.settings.web.behind_proxy)
     access.guard(app, program)

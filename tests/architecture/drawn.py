@@ -13,6 +13,8 @@ from ris.reactions import REACTIONS, Reaction
 from ris.report.status import REPORT
 from ris.scheduling.status import STEP
 from ris.task.kinds import KINDS
+from ris.web import words
+from ris.web.worklists import WORKLISTS
 from tests.architecture import profiles_in, profiles_out
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,22 @@ def reactions() -> str:
     lines += [f"| `{event}` | {', '.join(_function(r) for r in found)} |" for event, found in REACTIONS.items()]
     lines += ["", "# Tasks that the program raises", "", "| kind | title | what a person does |", "|---|---|---|"]
     lines += [f"| `{name}` | {kind.title} | {kind.what_to_do} |" for name, kind in KINDS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def controls() -> str:
+    lines = [
+        "# Pages and buttons",
+        "",
+        "What the tooltips say. `?` on any page lists its keys; a key of a single letter acts on the row that has the focus.",
+        "",
+        "| page | what for |",
+        "|---|---|",
+    ]
+    lines += [f"| {label} | {sentence} |" for label, sentence in words.PAGES.items()]
+    for name, worklist in WORKLISTS.items():
+        lines += ["", f"## {worklist.title}", "", "| button | key | what it does |", "|---|---|---|"]
+        lines += [f"| {deed.label} | `{deed.key}` | {words.of_deed(name, deed.name)} |" for deed in worklist.deeds]
     return "\n".join(lines) + "\n"
 
 
@@ -126,6 +144,7 @@ PAGES = {
     "docs/design/floors.md": floors,
     "docs/design/states.md": states,
     "docs/design/reactions.md": reactions,
+    "docs/start/controls.md": controls,
     "docs/interfaces/hl7-out-events.md": messages_out,
     "docs/interfaces/profiles/README.md": profiles,
     **profiles_in.PAGES,

@@ -340,5 +340,7 @@ def test_on_a_full_day_rooms_and_times_stay_in_view_while_others_work(browser: B
         assert page.locator(".ec-main").evaluate("main => main.scrollTop") == scrolled
         page.get_by_label("Modality").select_option("MR")
         expect(page.locator(".ec-col-head")).to_have_count(7)
+        page.keyboard.press("?")
+        expect(page.locator("#keys-sheet")).to_contain_text("Move the appointment to the room on the right")
         assert axe(page) == []
         assert problems == []

@@ -20,11 +20,14 @@
     "?": ["These keys", listKeys],
   };
 
+  // What a page's own script listens to: [key, what it does], from the table that it listens by.
+  window.risKeys = [];
+
   function listKeys() {
     const list = document.getElementById("keys-list");
     const found = [...document.querySelectorAll("[data-hotkey]")].map((n) => [n.dataset.hotkey.replace("alt+", "Alt+"), n.textContent.replace(/(Alt|Ctrl)\+\S+/g, "").trim()]);
-    const onRow = [...new Map([...document.querySelectorAll("[data-row-key]")].map((n) => [n.dataset.rowKey, n.textContent.trim()]))];
-    const all = [...(palette ? [["Ctrl+K", "Search"]] : []), ...Object.entries(COMMON).map(([key, [text]]) => [key, text]), ["Enter", "Open the row"], ...onRow, ...found];
+    const onRow = [...new Map([...document.querySelectorAll("[data-row-key]")].map((n) => [n.dataset.rowKey, `${n.textContent.trim()}${n.title ? `: ${n.title}` : ""}`]))];
+    const all = [...(palette ? [["Ctrl+K", "Search"]] : []), ...Object.entries(COMMON).map(([key, [text]]) => [key, text]), ["Enter", "Open the row"], ...onRow, ...found, ...window.risKeys];
     list.replaceChildren(...all.flatMap(([key, text]) => {
       const term = document.createElement("dt");
       const means = document.createElement("dd");

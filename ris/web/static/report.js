@@ -55,14 +55,19 @@
     }
   }
 
+  const KEYS = {
+    F3: ["Next field", () => jump(1)],
+    "Shift+F3": ["Field before", () => jump(-1)],
+    "Alt+D": ["Take the first choice of every field", acceptDefaults],
+  };
+  window.risKeys.push(...Object.entries(KEYS).map(([key, [text]]) => [key, text]), ["1 to 9", "In a field with choices: take the one with that number"]);
+
   editor.addEventListener("keydown", (event) => {
-    if (event.key === "F3") {
+    const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+    const bound = KEYS[`${event.shiftKey ? "Shift+" : ""}${event.altKey ? "Alt+" : ""}${key}`];
+    if (bound) {
       event.preventDefault();
-      return jump(event.shiftKey ? -1 : 1);
-    }
-    if (event.altKey && event.key.toLowerCase() === "d") {
-      event.preventDefault();
-      return acceptDefaults();
+      return bound[1]();
     }
     const field = selected();
     const option = field && /^[1-9]$/.test(event.key) ? options(field)[Number(event.key) - 1] : undefined;

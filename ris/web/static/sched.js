@@ -12,6 +12,7 @@
     const slot = /^[1-9]$/.test(event.key) && scope.querySelector(`[data-slot-key="${event.key}"]`);
     if (slot) slot.click();
   });
+  window.risKeys.push(["1 to 9", "Take the free time with that number"]);
 
   // How long a place is still held; at the end it is said, and the form can still be tried.
   const held = document.querySelector("[data-held-seconds]");
@@ -179,7 +180,13 @@
 
   // ── keys on an appointment ───────────────────────────────────────────────────────────────────────────────────────
 
-  const STEPS = { ArrowUp: [-GRID_MINUTES, 0], ArrowDown: [GRID_MINUTES, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const STEPS = {
+    ArrowUp: [-GRID_MINUTES, 0, "Alt+↑", `Move the appointment ${GRID_MINUTES} minutes up`],
+    ArrowDown: [GRID_MINUTES, 0, "Alt+↓", `Move the appointment ${GRID_MINUTES} minutes down`],
+    ArrowLeft: [0, -1, "Alt+←", "Move the appointment to the room on the left"],
+    ArrowRight: [0, 1, "Alt+→", "Move the appointment to the room on the right"],
+  };
+  window.risKeys.push(...Object.values(STEPS).map(([, , key, text]) => [key, text]));
   calendarNode.addEventListener("keydown", async (press) => {
     const id = press.target.closest("[data-event-id]")?.dataset.eventId;
     const step = press.altKey && STEPS[press.key];

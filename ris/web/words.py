@@ -1,0 +1,67 @@
+"""What each page and each button of a worklist is for, in one sentence: the tooltips say it, and so does the documentation."""
+
+PAGES = {
+    "Schedule": "The rooms of one day side by side, and the exams that still need an appointment.",
+    "To schedule": "Every exam without an appointment, the most urgent first, with whom to call and who was called.",
+    "Missing data": "Exams that lack something, from a side to a laboratory value, each with what mends it.",
+    "To move": "Appointments that cannot stay where they are, because a room is closed or out of order.",
+    "New patient": "Registers somebody who is not known yet; who might be the same person is shown before.",
+    "Arrivals": "Who is expected today: note who has come, who did not, and print labels.",
+    "Waiting": "Who sits in the waiting room, for how long, and how far each room is behind.",
+    "Exams": "The exams of the rooms: start, write down what was done, complete.",
+    "Reading": "Exams that wait for a report, the most urgent first, and who is at which.",
+    "My reports": "Your own reports: begun, sent back to you, or waiting for your signature.",
+    "Protocols": "Exams for which somebody says beforehand how they are done.",
+    "Charges": "What is held back from billing and why, and what goes out tonight.",
+    "Tasks": "What the program could not decide and a person must.",
+    "Merges": "Patients who were registered twice: compare, merge, take back.",
+    "Interfaces": "Connections, messages in and out, and what waits or was refused.",
+    "Partners": "The systems around this one: where they are and how they want to be spoken to.",
+    "Audit": "Who has seen or changed what, sealed.",
+    "Users": "Who may log in, and what each may do at which site.",
+    "Catalogue": "Procedures with their durations, preparation, materials and codes.",
+    "Files": "Lists that are brought in or taken out as files, with a trial run that names each fault.",
+    "Places": "Sites, rooms, opening hours, closures and holidays.",
+    "Rules": "What speaks against an exam, how severely, and who may decide otherwise.",
+    "E-mails": "What patients are written and when, and what was sent.",
+}
+"""By the label of the bar."""
+
+DEEDS = {
+    "arrivals": {
+        "arrive": "The patient is here: the exam moves to the waiting list of its room.",
+        "undo": "Takes the last step back, as long as nothing was built on it.",
+        "no_show": "The patient did not come: the place is free, and the exam waits for another one.",
+        "label": "Prints the labels and the wristband.",
+        "forms": "Opens the forms that the patient has to fill, also for the tablet.",
+        "came": "The patient came after all: the appointment stands again.",
+    },
+    "unscheduled": {
+        "book": "Shows the next free times, and books one of them.",
+        "no-answer": "Notes that nobody answered the telephone.",
+        "message": "Notes that a message was left.",
+        "reached": "Notes that the patient was reached, and what was said.",
+        "declined": "The patient does not want the exam: notes why.",
+    },
+    "to-move": {
+        "move": "Shows where else the exam could be, and moves it there.",
+        "stays": "The appointment stays where it is: says why.",
+    },
+    "queue": {
+        "undo": "Takes the arrival back: the patient is expected again.",
+        "forms": "Opens the forms that the patient has to fill, also for the tablet.",
+    },
+    "technologist": {
+        "start": "Opens the check list, and begins the exam.",
+        "open": "Opens the exam, to write down what was given and done.",
+        "complete": "The images are made: the exam goes to the readers, and billing is told.",
+        "discontinue": "Breaks the exam off, with the reason.",
+    },
+    "protocol": {"open": "Opens what is known of the exam, to say how it shall be done."},
+    "reading": {"read": "Opens the report and puts your name to it, so that nobody reads it twice."},
+}
+"""By worklist and deed."""
+
+
+def of_deed(worklist: str, deed: str) -> str:
+    return DEEDS[worklist][deed]
