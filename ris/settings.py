@@ -74,6 +74,14 @@ class Patients(_Section):
     )
 
 
+class Downtime(_Section):
+    folder: Path | None = Field(
+        None,
+        description="Folder of the downtime packets, best on a disk that outlives the server; none: downtime/ in data.dir.",
+    )
+    kept: int = Field(24, ge=2, le=1_000, description="How many hourly packets are kept; older ones are removed.")
+
+
 class Mail(_Section):
     host: str = Field("", description="The mail server that takes e-mails to patients; empty: none are sent.")
     port: int = Field(587, ge=1, le=65535, description="Its port: 587 with starttls, 465 with tls, as a rule.")
@@ -113,6 +121,7 @@ class Settings(_Section):
     reports: Reports = Reports()
     jobs: Jobs = Jobs()
     patients: Patients = Patients()
+    downtime: Downtime = Downtime()
     mail: Mail = Mail()
     partner: tuple[PartnerSeed, ...] = Field((), description="The first partners; afterwards they are rows, edited in the browser.")
 
@@ -126,7 +135,8 @@ class Settings(_Section):
 
 
 SECTIONS: dict[str, type[_Section]] = {
-    "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "mail": Mail, "patients": Patients,
+    "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "downtime": Downtime,
+    "mail": Mail, "patients": Patients,
 }  # fmt: skip
 
 

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from ris.documents import pdf
+from ris.exports.downtime import TOO_OLD
+from ris.exports.model import DowntimePacket
 from ris.outbox.hold import OutboundHold
 from ris.processes import database
 from ris.processes.lock import lock_alone
@@ -100,7 +102,11 @@ def _schema(engine: sa.Engine) -> Iterator[Finding]:
     if current:
         with engine.execution_options(read_only=True).connect() as connection:
             why = connection.scalar(sa.select(OutboundHold.why))
+            packet = connection.execute(sa.select(DowntimePacket.written_at, DowntimePacket.reason)).one_or_none()
         yield Finding("nothing outbound is held", not why, f"{why}: look at the restored data, then run `manage.py db release`")
+        if packet is not None:
+            is_fresh = packet.written_at is not None and datetime.now(UTC) - packet.written_at <= TOO_OLD
+            yield Finding("fresh downtime packet", is_fresh, f"{packet.reason or 'no jobs process'}: see the runbook about downtime")
 
 
 def _sqlite_version(version: str) -> Finding:

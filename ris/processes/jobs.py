@@ -10,7 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from ris.audit import seal
 from ris.bootstrap import Ris
-from ris.exports import charges_csv
+from ris.exports import charges_csv, downtime
 from ris.order import desk as orders
 from ris.patient import duplicates, proposals
 from ris.processes import backup
@@ -95,6 +95,13 @@ def propose_merges_asked(ris: Ris) -> str:
     return propose_merges(ris, ris.clock())
 
 
+def write_downtime_packet(ris: Ris) -> str:
+    with ris.read() as session:
+        if not downtime.is_due(session, ris.clock()):
+            return "nothing was due"
+    return downtime.write(ris).name
+
+
 def tidy(ris: Ris) -> str:
     """Forgets sessions, failed logins and form keys that no longer count, and seals entries that came very late."""
     with ris.uow() as uow:
@@ -114,6 +121,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "publish-reports": Often(publish_reports, 2.0),
     "seal-audit": Often(seal_audit, 1.0),
     "end-holds": Often(end_holds, 30.0),
+    "downtime-packet": Often(write_downtime_packet, 60.0),
     "tidy": Often(tidy, 3600.0),
 }
 

@@ -34,6 +34,7 @@ KINDS = {
     "message_quarantined": TaskKind("Message set aside", "It stopped the program: replay it corrected, or repair that and let it in."),
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
     "destination_late": TaskKind("Messages do not get through", "Ring the partner, or release what is held: see the interfaces page."),
+    "downtime_old": TaskKind("No fresh downtime packet", "Free the disk or mend the folder that it names: see the runbook about downtime."),
     "mail_refused": TaskKind("E-mail to a patient did not arrive", "Correct the address and send it again, or telephone the patient."),
     "mail_too_late": TaskKind("Telephone the patient", "The e-mail leaves only when the appointment has begun: tell the patient now."),
     "mail_late": TaskKind("E-mails to patients do not get through", "See what the mail server says on the interfaces page."),

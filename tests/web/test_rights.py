@@ -251,6 +251,8 @@ ROUTES: dict[str, P | str] = {
     "screening.answer": P.PATIENT_SCREEN,
     "screening.show": P.PATIENT_SCREEN,
     "search.index": P.PATIENT_READ,
+    "sheet.pdf": P.SCHEDULE_READ,
+    "sheet.show": P.SCHEDULE_READ,
     "static": PUBLIC,
     "stop.show": PUBLIC,
     "stop.stop": PUBLIC,

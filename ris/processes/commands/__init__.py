@@ -8,6 +8,7 @@ from ris.processes.commands.audit import audit
 from ris.processes.commands.csv_files import columns_csv, export_csv, import_csv
 from ris.processes.commands.database import db
 from ris.processes.commands.destination import destination
+from ris.processes.commands.downtime import downtime_packet
 from ris.processes.commands.import_file import import_file
 from ris.processes.commands.message import message
 from ris.processes.commands.partner import partner
@@ -32,8 +33,8 @@ def main(context: click.Context, config: Path | None) -> None:
 
 
 COMMANDS = (
-    run, web, listener, sender, jobs, db, site, user, partner, destination, import_file, import_csv, export_csv, columns_csv, message,
-    routes, audit, doctor,
+    run, web, listener, sender, jobs, db, site, user, partner, destination, downtime_packet, import_file, import_csv, export_csv,
+    columns_csv, message, routes, audit, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

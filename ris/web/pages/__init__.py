@@ -33,6 +33,7 @@ from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.scan.views import bp as scan
+from ris.web.pages.schedule.sheet import bp as sheet
 from ris.web.pages.schedule.views import bp as schedule
 from ris.web.pages.screening.views import bp as screening
 from ris.web.pages.search.views import bp as search
@@ -76,6 +77,7 @@ PAGES: tuple[Blueprint, ...] = (
     schedule,
     screening,
     search,
+    sheet,
     stop,
     tablet,
     tasks,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from ris.base.database import log_bytes
+from ris.exports import downtime
 from ris.journal import rates as journal
 from ris.notice import queries as notices
 from ris.outbox import hold
@@ -57,6 +58,9 @@ def _metrics(session: Session, now: datetime) -> Iterator[Metric]:
     yield _metric("ris_mail_oldest_seconds", "Since the oldest of them was due; 0 when none is.", [{}], [_age(mail.oldest_at, now) or 0])
     yield _metric("ris_mail_sent_1h", "E-mails that the mail server took in the last hour.", [{}], [mail.sent_1h])
     yield _metric("ris_mail_refused_1h", "E-mails that were given up in the last hour.", [{}], [mail.refused_since])
+    packet_age = downtime.age(session, now)
+    if packet_age is not None:
+        yield Metric("ris_downtime_packet_age_seconds", "Since the last downtime packet was written.", [({}, packet_age.total_seconds())])
     yield Metric("ris_outbound_held", "1 while everything outbound is held.", [({}, float(bool(hold.why_held(session))))])
     tasks = sorted(open_by_kind(session).items())
     yield Metric("ris_tasks_open", "Open tasks.", [({"kind": kind}, float(count)) for kind, count in tasks])

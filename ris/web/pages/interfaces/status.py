@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from ris.base.errors import Invalid
+from ris.exports import downtime
 from ris.journal import rates as journal
 from ris.notice import queries as notices
 from ris.outbox import hold as outbound_hold
@@ -91,7 +92,7 @@ def release(destination_id: int) -> ResponseReturnValue:
 
 def connections(session: Session, now: datetime, today: datetime) -> list[Connection]:
     """Those that send, then those that are sent to, each by name."""
-    return [*_sources(session, now, today), *_destinations(session, now, today), *_mail(session, now, today)]
+    return [*_sources(session, now, today), *_destinations(session, now, today), *_mail(session, now, today), *_packet(session, now)]
 
 
 def _sources(session: Session, now: datetime, today: datetime) -> Iterator[Connection]:
@@ -128,6 +129,19 @@ def _mail(session: Session, now: datetime, today: datetime) -> Iterator[Connecti
         "mail", "out", "E-mails to patients", f"{server.host}:{server.port}" if server.host else "no mail server", state,
         row.reason or note, row.last_sent_at, row.sent_5m, row.sent_1h, row.refused_since, row.waiting, None,
         duration(int(age.total_seconds()) // 60) if age else "", row.is_alarming(now),
+    )  # fmt: skip
+
+
+def _packet(session: Session, now: datetime) -> Iterator[Connection]:
+    """The files for the time when the program is away, once there is one or it was tried."""
+    known = downtime.state(session)
+    if known is None:
+        return
+    age = downtime.age(session, now)
+    is_old = age is None or age > downtime.TOO_OLD
+    yield Connection(
+        "downtime", "out", "Downtime packet", known.place, "refused" if known.failed_at else "running", known.reason, known.written_at,
+        0, 0, 0, None, None, duration(int(age.total_seconds()) // 60) if age and is_old else "", is_old,
     )  # fmt: skip
 
 
