@@ -7,6 +7,7 @@ from ris.catalog.records.record import Record
 from ris.imports.appointments import APPOINTMENTS
 from ris.imports.kind import Kind
 from ris.imports.patients import PATIENTS
+from ris.imports.places import PLACES
 from ris.imports.records import kind_of
 from ris.imports.reports import REPORTS
 from ris.protocol.codes import PROTOCOL_CODE
@@ -15,5 +16,5 @@ RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, 
 """The reference data that is edited one by one too."""
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (*(kind_of(record) for record in RECORDS.values()), PATIENTS, APPOINTMENTS, REPORTS)
+    kind.name: kind for kind in (*(kind_of(record) for record in RECORDS.values()), *PLACES, PATIENTS, APPOINTMENTS, REPORTS)
 }

@@ -194,6 +194,7 @@ ROUTES: dict[str, P | str] = {
     "perform.undo": P.EXAM_PERFORM,
     "places.add": P.PLACE_MANAGE,
     "places.change": P.PLACE_MANAGE,
+    "places.file": P.PLACE_MANAGE,
     "places.index": P.PLACE_MANAGE,
     "places.new": P.PLACE_MANAGE,
     "places.remove": P.PLACE_MANAGE,

@@ -231,21 +231,20 @@ def check_order(first: time, last: time, label: str) -> None:
         raise ValueError(f"{label}: {first:%H:%M} is not before {last:%H:%M}")
 
 
-def read(fields: tuple[Field, ...], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Name to value of every field. Raises Wrong with all that is wrong."""
+def read(fields: tuple[Field, ...], texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Name to value of every field that can be read, and name to what is wrong with the others."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     for field in fields:
         text = texts.get(field.name, "").strip()
         if not text:
-            values[field.name] = field.nothing
             if field.required:
                 errors[field.name] = f"{field.label} is needed"
+            else:
+                values[field.name] = field.nothing
             continue
         try:
             values[field.name] = field.read(text)
         except ValueError as error:
             errors[field.name] = str(error)
-    if errors:
-        raise Wrong(errors)
-    return values
+    return values, errors

@@ -144,6 +144,25 @@ def holidays_of(session: Session, site_id: int, year: int, now: datetime) -> lis
     ]
 
 
+def keys(session: Session, kind: str, site_ids: frozenset[int]) -> list[int]:
+    """The keys of all things of a kind at the sites, in the order of a file."""
+    of_room = sa.select(Room.id).where(Room.site_id.in_(site_ids)).order_by(Room.code)
+    of_resource = sa.select(Resource.id).where(Resource.site_id.in_(site_ids)).order_by(Resource.code)
+    wanted = {
+        "room": of_room,
+        "room-hours": of_room,
+        "resource": of_resource,
+        "resource-hours": of_resource,
+        "closure": sa.select(Closure.id).where(Closure.site_id.in_(site_ids)).order_by(Closure.starts_at, Closure.id),
+        "special": sa.select(SpecialHours.id).where(SpecialHours.site_id.in_(site_ids)).order_by(SpecialHours.day, SpecialHours.id),
+        "reserved": sa.select(ReservedBlock.id)
+        .join(Room, Room.id == ReservedBlock.room_id)
+        .where(Room.site_id.in_(site_ids))
+        .order_by(Room.code, ReservedBlock.weekday, ReservedBlock.begins),
+    }
+    return list(session.scalars(wanted[kind]))
+
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 

@@ -25,6 +25,8 @@ class Sheet:
     name: ClassVar[str]
     """In addresses, files and the trail."""
     label: ClassVar[str]
+    plural: ClassVar[str] = ""
+    """What a file of them is called."""
     meaning: ClassVar[str] = ""
     fields: ClassVar[tuple[Field, ...]]
     identity: ClassVar[tuple[str, ...]]
@@ -53,7 +55,7 @@ class Sheet:
         return session.scalar(sa.select(Site.id).where(Site.code == texts.get("site", "")))
 
     def find(self, session: Session, texts: Texts) -> int | None:
-        """The key of the thing with these texts in the fields of `identity`."""
+        """The key of the thing with these texts in the fields of `identity`; None when there is none, or they cannot be read."""
         raise NotImplementedError
 
     def check(self, session: Session, key: int, values: Mapping[str, Any]) -> Mapping[str, str]:
@@ -66,16 +68,8 @@ class Sheet:
 
     def values(self, session: Session, key: int, texts: Mapping[str, str]) -> dict[str, Any]:
         """The values of a sheet of texts, checked. Raises Wrong with all that is wrong."""
-        values = read(self.fields, texts)
-        errors = {}
-        for field in self.fields:
-            if isinstance(field, Named) and values[field.name] is not None:
-                values[field.name] = found = _key_of(session, field.of, values[field.name])
-                if found is None:
-                    errors[field.name] = f"{field.label}: there is no {field.of} {texts[field.name].strip()}"
-        if not errors:
-            errors = dict(self.check(session, key, values))
-        if errors:
+        values = looked_up(session, self.fields, texts)
+        if errors := self.check(session, key, values):
             raise Wrong(errors)
         return values
 
@@ -115,12 +109,14 @@ class RowSheet(Sheet):
         return next((c.table.name.replace("_", " ") for c in pointing if session.scalar(sa.select(sa.exists().where(c == key)))), "")
 
     def find(self, session: Session, texts: Texts) -> int | None:
-        fields = [field for field in self.fields if field.name in self.identity]
-        values = self.values(session, 0, texts)
+        fields = tuple(field for field in self.fields if field.name in self.identity)
+        try:
+            values = looked_up(session, fields, texts)
+            kept = {field.name: self.kept(session, field, values) for field in fields}
+        except (Wrong, ValueError):
+            return None
         found: int | None = session.scalar(
-            sa.select(self.model.id).where(
-                *(self._column(field).is_not_distinct_from(self.kept(session, field, values)) for field in fields)
-            )
+            sa.select(self.model.id).where(*(self._column(field).is_not_distinct_from(kept[field.name]) for field in fields))
         )
         return found
 
@@ -196,7 +192,7 @@ def week_of(of: str, label: str) -> tuple[Field, ...]:
 
 
 class RoomWeek(WeekSheet):
-    name, label = "room-hours", "Opening hours"
+    name, label, plural = "room-hours", "Opening hours", "Opening hours of rooms"
     meaning = "When the room takes bookings. Several times a day are written one after the other: 07:00-12:00 13:00-19:00."
     owner, hours, owner_name = Room, OpeningHours, "room"
     identity = ("room",)
@@ -204,11 +200,24 @@ class RoomWeek(WeekSheet):
 
 
 class ResourceWeek(WeekSheet):
-    name, label = "resource-hours", "Presence"
+    name, label, plural = "resource-hours", "Presence", "Presence of equipment and staff"
     meaning = "When it is there. With no time on any day it is always there."
     owner, hours, owner_name = Resource, ResourceHours, "resource"
     identity = ("resource",)
     fields = week_of("resource", "Who or what")
+
+
+def looked_up(session: Session, fields: tuple[Field, ...], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The values of some fields, keys where they name something. Raises Wrong with all that is wrong."""
+    values, errors = read(fields, texts)
+    for field in fields:
+        if isinstance(field, Named) and values.get(field.name) is not None:
+            values[field.name] = found = _key_of(session, field.of, values[field.name])
+            if found is None:
+                errors[field.name] = f"{field.label}: there is no {field.of} {texts[field.name].strip()}"
+    if errors:
+        raise Wrong(errors)
+    return values
 
 
 def _key_of(session: Session, kind: str, code: str) -> int | None:

@@ -72,7 +72,7 @@ class SiteSheet(RowSheet):
 
 
 class RoomSheet(RowSheet):
-    name, label = "room", "Room"
+    name, label, plural = "room", "Room", "Rooms"
     model = Room
     identity = ("code",)
     fields = (
@@ -97,7 +97,7 @@ class RoomSheet(RowSheet):
 
 
 class ResourceSheet(RowSheet):
-    name, label = "resource", "Equipment or person"
+    name, label, plural = "resource", "Equipment or person", "Equipment and staff"
     model = Resource
     identity = ("code",)
     fields = (
@@ -121,7 +121,7 @@ class ResourceSheet(RowSheet):
 
 
 class ClosureSheet(RowSheet):
-    name, label = "closure", "Closure"
+    name, label, plural = "closure", "Closure", "Closures"
     meaning = "A span in which a room, a machine or a person, or the whole site, takes no bookings."
     model = Closure
     identity = ("site", "room", "resource", "starts_at")
@@ -166,7 +166,7 @@ class ClosureSheet(RowSheet):
 
 
 class SpecialSheet(RowSheet):
-    name, label = "special", "Special day"
+    name, label, plural = "special", "Special day", "Special days"
     meaning = "Hours of one date instead of the usual ones: longer, shorter, or none at all."
     model = SpecialHours
     identity = ("site", "room", "day", "opens")
@@ -193,7 +193,7 @@ class SpecialSheet(RowSheet):
 
 
 class ReservedSheet(RowSheet):
-    name, label = "reserved", "Reserved time"
+    name, label, plural = "reserved", "Reserved time", "Reserved times"
     meaning = "A part of a weekday that a room keeps for some patients until it is released to all."
     model = ReservedBlock
     identity = ("room", "weekday", "begins")

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from ris.base.csv_text import csv_text
 from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Site
+from ris.imports import places
 from ris.scheduling.administration import queries, service
 from ris.scheduling.administration.field import Wrong
 from ris.scheduling.administration.holiday_sheet import HolidaySheet
@@ -19,7 +21,7 @@ from ris.scheduling.administration.queries import SiteRow
 from ris.scheduling.administration.service import HitsAppointments, version
 from ris.scheduling.administration.sheet import Sheet, Texts
 from ris.staff.permission import Permission
-from ris.web.access import may, requires, sites_for
+from ris.web.access import may, may_anywhere, requires, sites_for
 from ris.web.form import Form
 from ris.web.page import changing, look, look_query, program, reading, use_key, used_before, working_site
 from ris.web.pages.places.parts import bp, check_site, drawn, own_sites, sheet_of
@@ -43,7 +45,23 @@ def index() -> ResponseReturnValue:
         site = next(row for row in sites if row.id == site_id)
         found = queries.whereabouts(session, site, program().clock())
     look_query("places", {"site_id": site.id})
-    return render_template("places/index.html", own_sites=sites, site=site, found=found, zone=site.zone)
+    return render_template(
+        "places/index.html", own_sites=sites, site=site, found=found, zone=site.zone, may_take_in=may_anywhere(Permission.IMPORT_RUN)
+    )
+
+
+@bp.get("/<kind>/file")
+@requires(Permission.PLACE_MANAGE)
+def file(kind: str) -> ResponseReturnValue:
+    """All of a kind at the person's sites, as a file that can be taken in again."""
+    if kind not in places.FILED:
+        abort(404)
+    sheet = sheet_of(kind)
+    look_query("places file", {"kind": kind})
+    with reading() as session:
+        rows = places.export(session, sheet, sites_for(Permission.PLACE_MANAGE))
+        text = csv_text([[field.name for field in sheet.fields], *rows])
+    return Response(text, mimetype="text/csv", headers={"Content-Disposition": f"attachment; filename={kind}.csv"})
 
 
 @bp.get("/<kind>/new")
