@@ -156,6 +156,11 @@ def in_force(session: Session) -> list[VersionRow]:
     return [_version(row) for row in session.execute(wanted)]
 
 
+def procedure_codes(session: Session) -> frozenset[str]:
+    """Of the catalogue: what an audience may name."""
+    return frozenset(session.scalars(sa.select(Procedure.code)))
+
+
 def needed(session: Session, procedure_id: int, now: datetime) -> list[Needed]:
     """The forms that an exam asks for, each with the response that counts."""
     return needed_of(session, [procedure_id], now).get(procedure_id, [])

@@ -10,9 +10,9 @@ from ris.base.errors import Duplicate, Invalid, NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import CHANGED_MEANWHILE, Event, UnitOfWork, service
-from ris.catalog.model import Procedure
 from ris.questionnaire.content import Content, faults, written
 from ris.questionnaire.model import Questionnaire, QuestionnaireVersion
+from ris.questionnaire.queries import procedure_codes
 from ris.questionnaire.reading import Unreadable, read
 
 _CODE = re.compile(r"[a-z][a-z0-9-]{1,39}")
@@ -62,7 +62,7 @@ def publish(uow: UnitOfWork, questionnaire_id: int, *, row_version: int | None =
         raise NotAllowedNow(f"version {draft.number} is published already, and there is no draft")
     if row_version is not None and draft.row_version != row_version:
         raise Stale(CHANGED_MEANWHILE)
-    wrong = faults(read(draft.content), codes(uow))
+    wrong = faults(read(draft.content), procedure_codes(uow.session))
     if wrong:
         raise Unreadable(wrong)
     uow.touch()
@@ -104,16 +104,11 @@ def take_in(uow: UnitOfWork, raw: Mapping[str, Any]) -> QuestionnaireVersion:
     rest = dict(raw)
     code = str(rest.pop("code", ""))
     content = read(rest)
-    wrong = faults(content, codes(uow))
+    wrong = faults(content, procedure_codes(uow.session))
     if wrong:
         raise Unreadable(wrong)
     known = uow.session.scalar(sa.select(Questionnaire.id).where(Questionnaire.code == code))
     return add(uow, code, content) if known is None else change(uow, known, content)
-
-
-def codes(uow: UnitOfWork) -> frozenset[str]:
-    """Of the procedures of the catalogue."""
-    return frozenset(uow.session.scalars(sa.select(Procedure.code)))
 
 
 def _draft(uow: UnitOfWork, head: Questionnaire, number: int, content: dict[str, Any]) -> QuestionnaireVersion:

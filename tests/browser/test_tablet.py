@@ -89,3 +89,51 @@ def test_a_form_goes_from_the_desk_to_the_tablet_and_back(browser: Browser, ris:
             page.keyboard.press("Alt+s")
         expect(page.get_by_role("status")).to_contain_text("The form is filled")
         assert problems == []
+
+
+def test_a_form_is_written_previewed_and_published_with_the_keyboard(browser: Browser, ris: Ris) -> None:
+    build_hospital(ris)
+    with ris.uow() as uow:
+        published(uow, "mr-safety", "contrast")
+    with served(ris) as address, context_of(browser) as context:
+        page = context.new_page()
+        problems = page_problems(page, expected_statuses=(422,))
+        log_in(page, address, "administrator", "/questionnaires")
+        look_at(page, "questionnaires")
+        page.get_by_label("Title in English").fill("Claustrophobia")
+        page.get_by_label("Code, in small letters").fill("narrow")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        look_at(page, "questionnaire-draft")
+        with page.expect_navigation():
+            page.get_by_role("link", name="Add a question").press("Enter")
+        page.get_by_label("Key", exact=True).fill("narrow")
+        page.get_by_label("Question, English").fill("Are you afraid in narrow rooms?")
+        page.get_by_label("Positive answers").fill("yes")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+s")
+        expect(page.locator("#wrong")).to_contain_text("what they mean belong together")
+        with page.expect_navigation():
+            page.locator("#questions").get_by_role("link", name="Are you afraid").press("Enter")
+        page.get_by_label("What staff read").fill("Claustrophobia")
+        page.get_by_label("Least").fill("a few")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+s")
+        expect(page.get_by_role("alert")).to_contain_text("least is not a number")
+        look_at(page, "questionnaire-question")
+        page.get_by_label("Least").fill("")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+s")
+        page.get_by_role("checkbox", name="MR", exact=True).press("Space")
+        with page.expect_navigation():
+            page.keyboard.press("Alt+s")
+        with page.expect_navigation():
+            page.get_by_role("link", name="As the patient sees it").press("Enter")
+        expect(page.get_by_role("group", name="Are you afraid")).to_be_visible()
+        look_at(page, "questionnaire-preview")
+        page.go_back()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Publish it").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("exams ask for it from now on")
+        look_at(page, "questionnaire-published")
+        assert problems == []

@@ -29,6 +29,7 @@ from ris.web.pages.patient.views import bp as patient
 from ris.web.pages.perform.views import bp as perform
 from ris.web.pages.places.views import bp as places
 from ris.web.pages.protocol.views import bp as protocol
+from ris.web.pages.questionnaires.views import bp as questionnaires
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
@@ -71,6 +72,7 @@ PAGES: tuple[Blueprint, ...] = (
     places,
     proposals,
     protocol,
+    questionnaires,
     report,
     rules,
     scan,

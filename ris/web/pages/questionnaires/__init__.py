@@ -1,0 +1,1 @@
+"""Questionnaires as those who write them see them: drafts, previews, versions, files."""
