@@ -114,8 +114,10 @@ def save_contact(
 
 @service
 def end_contact(uow: UnitOfWork, patient_id: int, contact_id: int) -> None:
-    """It is shown no more. Raises NotFound for one that is a sender's, or was ended."""
+    """It is shown no more; again changes nothing. Raises NotFound for one that is a sender's."""
     row = _own(uow, patient_id, contact_id)
+    if row.ended_at is not None:
+        return
     uow.touch()
     row.ended_at = uow.now
     _tell(uow, patient_id, ended=row.id)
@@ -132,7 +134,7 @@ def _new(patient_id: int, data: ContactData, partner_id: int | None) -> PatientC
 
 def _own(uow: UnitOfWork, patient_id: int, contact_id: int) -> PatientContact:
     row = uow.session.get(PatientContact, contact_id, populate_existing=True, with_for_update=True)
-    if row is None or row.patient_id != patient_id or row.partner_id is not None or row.ended_at is not None:
+    if row is None or row.patient_id != patient_id or row.partner_id is not None:
         raise NotFound("the patient has no such contact of the desk's")
     return row
 
