@@ -22,6 +22,7 @@ PAGES = {
     "Catalogue": "Procedures with their durations, preparation, materials and codes.",
     "Files": "Lists that are brought in or taken out as files, with a trial run that names each fault.",
     "Places": "Sites, rooms, opening hours, closures and holidays.",
+    "Forms": "What patients are asked before an exam, in their language, and what their answers mean.",
     "Rules": "What speaks against an exam, how severely, and who may decide otherwise.",
     "E-mails": "What patients are written and when, and what was sent.",
 }
