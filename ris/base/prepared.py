@@ -2,15 +2,19 @@
 
 import functools
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+Meant = TypeVar("Meant")
+_NAMED = re.compile(r"%\((\w+)\)s")
+"""A parameter in psycopg's writing."""
 Convert = Callable[[Any], Any] | None
 """What makes of a value what the driver takes, or the other way round; None where it is the same."""
 
@@ -63,10 +67,22 @@ class _Form:
         converts = [(name, _into_driver(binds[name].type, dialect)) for name in compiled.positiontup or binds]
         self.parameters = _maker(converts, is_positional=bool(compiled.positiontup))
         self.constants = {name: bind.value for name, bind in binds.items()}
-        self.columns: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in statement.exported_columns]
+        columns = list(statement.exported_columns)
+        self.names = [column.name for column in columns]
+        self.binary = {column.name for column in columns if isinstance(column.type, sa.LargeBinary)}
+        self.columns: list[Convert] = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
+        self.json_columns: list[Convert] = [bytes.fromhex if isinstance(c.type, sa.LargeBinary) else None for c in columns]
 
-    def read(self, row: Any) -> tuple[Any, ...]:
-        return tuple([value if of is None else of(value) for of, value in zip(self.columns, row, strict=True)])
+    def read(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return _converted(rows, self.columns)
+
+    def read_json(self, rows: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Of `_in_one_row`."""
+        return _converted(rows, self.json_columns)
+
+
+def _converted(rows: Sequence[Any], columns: Sequence[Convert]) -> list[tuple[Any, ...]]:
+    return [tuple([value if of is None else of(value) for of, value in zip(columns, row, strict=True)]) for row in rows]
 
 
 def _maker(converts: Sequence[tuple[str, Convert]], *, is_positional: bool) -> Callable[[Mapping[str, Any]], Any]:
@@ -130,11 +146,51 @@ class Prepared:
 
     def rows(self, connection: sa.Connection, **parameters: Any) -> list[tuple[Any, ...]]:
         """What the database answers, in its order."""
-        form = self._forms.get(connection.dialect)
+        form = self.form(connection.dialect)
+        return form.read(_run(connection, form.text, form.parameters(form.constants | parameters)))
+
+    def form(self, dialect: sa.Dialect) -> _Form:
+        form = self._forms.get(dialect)
         if form is None:
-            form = self._forms[connection.dialect] = _Form(self._statement, connection.dialect)
-        given = form.parameters(form.constants | parameters)
-        return [form.read(row) for row in _run(connection, form.text, given)]
+            form = self._forms[dialect] = _Form(self._statement, dialect)
+        return form
+
+
+class Look(Generic[Meant]):
+    """A query with its parameters, and what its rows mean."""
+
+    __slots__ = ("meant", "parameters", "prepared")
+
+    def __init__(self, prepared: Prepared, meant: Callable[[list[tuple[Any, ...]]], Meant], **parameters: Any) -> None:
+        self.prepared, self.meant, self.parameters = prepared, meant, parameters
+
+    def at(self, connection: sa.Connection) -> Meant:
+        return self.meant(self.prepared.rows(connection, **self.parameters))
+
+
+def look(connection: sa.Connection, looks: Sequence[Look[Any]]) -> list[Any]:
+    """What each of them means. PostgreSQL is asked for all with one statement: a way to it and back costs more than any of these."""
+    dialect = connection.dialect
+    if dialect.name != "postgresql":
+        return [one.at(connection) for one in looks]
+    forms = [one.prepared.form(dialect) for one in looks]
+    given: dict[str, Any] = {}
+    for position, (form, one) in enumerate(zip(forms, looks, strict=True)):
+        own = form.parameters(form.constants | one.parameters)
+        given.update((f"{name}_{position}", value) for name, value in own.items())
+    (answers,) = _run(connection, _in_one_row(tuple(forms)), given)
+    return [one.meant(form.read_json(rows or ())) for one, form, rows in zip(looks, forms, answers, strict=True)]
+
+
+@functools.cache
+def _in_one_row(forms: tuple[_Form, ...]) -> str:
+    """A column for each query, which holds its rows as JSON."""
+    columns = []
+    for position, form in enumerate(forms):
+        text = _NAMED.sub(rf"%(\1_{position})s", form.text)
+        values = ", ".join(f"encode(q.{name}, 'hex')" if name in form.binary else f"q.{name}" for name in form.names)
+        columns.append(f"(SELECT json_agg(json_build_array({values})) FROM ({text}) AS q)")  # noqa: S608 (the compiler's own)
+    return f"SELECT {', '.join(columns)}"
 
 
 def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Mapping[str, Any]]]) -> None:

@@ -21,7 +21,7 @@ from ris.base import sequence
 from ris.base.clock import Clock, utc_now
 from ris.base.database import is_postgresql
 from ris.base.errors import Stale, Unavailable
-from ris.base.prepared import Prepared, is_among
+from ris.base.prepared import Look, Prepared, is_among, look
 from ris.base.ref import Ref
 from ris.base.session import RowSession
 
@@ -134,17 +134,18 @@ class UnitOfWork:
 
     # ── look-ups ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def load(self, wanted: Mapping[InstrumentedAttribute[Any], Collection[str]]) -> None:
-        """Fetches the rows with these keys for `find`, and remembers also what is not there.
+    def load(self, wanted: Mapping[InstrumentedAttribute[Any], Collection[str]], *beside: Look[Any]) -> list[Any]:
+        """Fetches the rows with these keys for `find`, and remembers also what is not there; returns what is asked beside.
 
         One statement asks all tables which of the keys they hold, so that a table is read only when it holds one.
         """
         columns = tuple(wanted)
         keys = {f"keys_{position}": wanted[column] for position, column in enumerate(columns)}
-        held = _which_are_held(columns).rows(self.session.connection(), **keys)
+        held, *answers = look(self.session.connection(), [Look(_which_are_held(columns), list, **keys), *beside])
         for position, column in enumerate(columns):
             self._found.update(dict.fromkeys(((column, key) for key in wanted[column]), None))
             self.load_rows(column, [key for table, key in held if table == position])
+        return answers
 
     def load_rows(self, column: InstrumentedAttribute[Any], keys: Collection[Hashable]) -> None:
         """Fetches the rows whose `column` is among `keys`, all of which are known to be there."""

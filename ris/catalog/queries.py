@@ -1,11 +1,12 @@
 """Look-ups of reference data for many messages at once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.base.prepared import Prepared, is_among
+from ris.base.prepared import Look, Prepared, is_among
 from ris.catalog.model import CodeMap, Procedure, Room, Site
 
 _PROCEDURES = Prepared(
@@ -19,13 +20,13 @@ _PROCEDURES = Prepared(
 )  # fmt: skip
 
 
-def procedures_for(session: Session, partner_id: int, codes: Iterable[str]) -> dict[str, int]:
+def procedures_for(partner_id: int, codes: Collection[str]) -> Look[dict[str, int]]:
     """A partner's codes to our procedures: by its code map, else where the code is our own. What is unknown is left out."""
-    wanted = {code for code in codes if code}
-    if not wanted:
-        return {}
-    found = sorted(_PROCEDURES.rows(session.connection(), partner_id=partner_id, codes=wanted))
-    return {code: procedure_id for _, code, procedure_id in found}
+    return Look(_PROCEDURES, _by_code, partner_id=partner_id, codes=[code for code in codes if code])
+
+
+def _by_code(rows: list[tuple[Any, ...]]) -> dict[str, int]:
+    return {code: procedure_id for _, code, procedure_id in sorted(rows)}
 
 
 def other_codes(session: Session) -> dict[int, dict[tuple[str, str], str]]:

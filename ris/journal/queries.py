@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.base.prepared import Prepared, is_among
+from ris.base.prepared import Look, Prepared, is_among
 from ris.base.ref import Ref
 from ris.journal.model import Direction, Message, MessageLink, MessageState, Replay
 
@@ -23,13 +24,12 @@ _STORED = Prepared(
 )  # fmt: skip
 
 
-def stored_answers(session: Session, keys: Collection[Key]) -> dict[Key, tuple[str, bytes]]:
+def stored_answers(keys: Collection[Key]) -> Look[dict[Key, tuple[str, bytes]]]:
     """Code and bytes of the answer to each message that was applied before."""
-    if not keys:
-        return {}
-    rows = _STORED.rows(
-        session.connection(), digests=[digest for _, _, digest in keys], control_ids=[control_id for _, control_id, _ in keys]
-    )
+    return Look(_STORED, _answers, digests=[digest for _, _, digest in keys], control_ids=[control_id for _, control_id, _ in keys])
+
+
+def _answers(rows: list[tuple[Any, ...]]) -> dict[Key, tuple[str, bytes]]:
     return {(partner_id, control_id, digest): (code, answer) for partner_id, control_id, digest, code, answer in rows if partner_id}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ris.base.ids import new_id
-from ris.base.prepared import Prepared
+from ris.base.prepared import Look, Prepared
 from ris.base.uow import Event, UnitOfWork
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Subscription
@@ -23,23 +23,39 @@ class Subscribed:
     own_orders_only: bool
 
 
-_SUBSCRIPTIONS = Prepared(
-    sa.select(Subscription.event, Destination.id, Destination.partner_id, Subscription.message, Subscription.own_orders_only)
-    .join(Destination)
-    .where(Destination.active)
-    .order_by(Destination.id)
+Subscriptions = Mapping[str, tuple[Subscribed, ...]]
+"""Event name to those who are told of it."""
+
+
+def _by_event(rows: list[tuple[Any, ...]]) -> Subscriptions:
+    known: dict[str, tuple[Subscribed, ...]] = {}
+    for event, destination_id, partner_id, message, own_orders_only in rows:
+        known[event] = (*known.get(event, ()), Subscribed(destination_id, partner_id, message, own_orders_only))
+    return known
+
+
+SUBSCRIPTIONS = Look(
+    Prepared(
+        sa.select(Subscription.event, Destination.id, Destination.partner_id, Subscription.message, Subscription.own_orders_only)
+        .join(Destination)
+        .where(Destination.active)
+        .order_by(Destination.id)
+    ),
+    _by_event,
 )
 
 
-def subscriptions(uow: UnitOfWork) -> Mapping[str, tuple[Subscribed, ...]]:
-    """Event name to those who are told of it; read once in a unit of work."""
-    known = uow.session.info.get("subscriptions")
+def know_subscriptions(uow: UnitOfWork, known: Subscriptions) -> None:
+    """What was asked already by whoever had more to ask."""
+    uow.session.info["subscriptions"] = known
+
+
+def subscriptions(uow: UnitOfWork) -> Subscriptions:
+    """Read once in a unit of work."""
+    known: Subscriptions | None = uow.session.info.get("subscriptions")
     if known is None:
-        known = {}
-        for event, destination_id, partner_id, message, own_orders_only in _SUBSCRIPTIONS.rows(uow.session.connection()):
-            subscribed = Subscribed(destination_id, partner_id, message, own_orders_only)
-            known[event] = (*known.get(event, ()), subscribed)
-        uow.session.info["subscriptions"] = known
+        known = SUBSCRIPTIONS.at(uow.session.connection())
+        know_subscriptions(uow, known)
     return known
 
 

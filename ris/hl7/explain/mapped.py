@@ -62,7 +62,7 @@ def _codes(message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:
 
 def _procedures(session: Session, message: Message, partner: PartnerRow) -> Iterator[tuple[str, str]]:
     asked = message.all("OBR")
-    known = procedures_for(session, partner.id, [_code(segment) for segment in asked])
+    known = procedures_for(partner.id, [_code(segment) for segment in asked]).at(session.connection())
     rows = session.execute(sa.select(Procedure.id, Procedure.code, Procedure.name).where(Procedure.id.in_(known.values())))
     names = {procedure_id: f"{code}: {name}" for procedure_id, code, name in rows}
     for segment in asked:
