@@ -1,6 +1,7 @@
 """Wake-ups between processes: a commit that made something to send is known to the senders within a moment, a lost one at the next poll."""
 
 import logging
+import signal
 import threading
 import time
 from types import TracebackType
@@ -16,39 +17,57 @@ from ris.outbox.record import subscriptions
 
 CHANNEL = "ris_outbox"
 SQLITE_POLL_S = 0.05
+BETWEEN_S = 0.02
+"""Between two wake-ups of one process: a listener under load commits five hundred times a second, and one in ten tells as much."""
 
 log = logging.getLogger(__name__)
 
 
 class _Notifier:
-    """Sends on a connection of its own. While one is on its way, all further ones together become one more."""
+    """Sends on a connection and a thread of its own, so that nobody waits for it; what is wanted soon after one becomes one more."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._url = _psycopg_url(engine)
-        self._state = threading.Lock()
-        self._busy = self._again = False
+        self._state = threading.Condition()
+        self._is_wanted = False
+        self._thread: threading.Thread | None = None
         self._connection: psycopg.Connection[Any] | None = None
 
     def __call__(self) -> None:
         with self._state:
-            self._again = True
-            if self._busy:
-                return
-            self._busy = True
-        while self._wanted():
-            self._send()
+            self._is_wanted = True
+            self._state.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="notifier", daemon=True)
+                self._thread.start()
 
     def close(self, _engine: sa.Engine | None = None) -> None:
-        """The next wake-up connects anew."""
+        """What is wanted is still sent. The next wake-up connects anew."""
+        with self._state:
+            thread, self._thread = self._thread, None
+            self._state.notify()
+        if thread is not None:
+            thread.join()
+
+    def _run(self) -> None:
+        # A process that ends in order blocks them in its main thread; the machine would give them to this one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        while self._has_work():
+            self._send()
+            time.sleep(BETWEEN_S)
+        self._hang_up()
+
+    def _has_work(self) -> bool:
+        """Waits until a wake-up is wanted; False when it is closed and none is."""
+        with self._state:
+            self._state.wait_for(lambda: self._is_wanted or self._thread is not threading.current_thread())
+            is_wanted, self._is_wanted = self._is_wanted, False
+            return is_wanted
+
+    def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _wanted(self) -> bool:
-        with self._state:
-            wanted, self._again = self._again, False
-            self._busy = wanted
-            return wanted
 
     def _send(self) -> None:
         try:
@@ -58,7 +77,7 @@ class _Notifier:
         except psycopg.Error as error:
             # What was committed stays true; the senders find it at their next poll.
             log.warning("a wake-up could not be sent: %s", type(error).__name__)
-            self.close()
+            self._hang_up()
 
 
 _notifiers: "WeakKeyDictionary[sa.Engine, _Notifier]" = WeakKeyDictionary()
