@@ -1,5 +1,7 @@
 """The engine: SQLite that loses nothing, or PostgreSQL that waits for no one for ever."""
 
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ WAIT_S = 10
 LOG_BYTES = 67_108_864
 """What SQLite's write-ahead log is cut back to. It grows beyond that while somebody reads for long, since what they see must stay."""
 TURN = "turn"
+RESTED_SINCE = "rested since"
+TRUSTED_S = 1.0
+"""A connection that rested for less is taken to stand."""
 PRAGMAS = (
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -32,13 +37,31 @@ def make_engine(url: str, key: str | None = None, *, pool_size: int = 10) -> sa.
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, key)
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=20,
         connect_args={"options": f"-c timezone=UTC -c lock_timeout={WAIT_S}s", "connect_timeout": 10},
     )
+    _look_after(engine)
+    return engine
+
+
+def _look_after(engine: sa.Engine) -> None:
+    """Whether it still stands is asked of a connection that rested, not of one that was just used: a message would pay for it."""
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(_dbapi: Any, record: ConnectionPoolEntry) -> None:
+        record.info[RESTED_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(dbapi: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get(RESTED_SINCE, math.inf) < TRUSTED_S:
+            return
+        try:
+            engine.dialect.do_ping(dbapi)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.InvalidatePoolError from error
 
 
 def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:

@@ -32,6 +32,7 @@ from ris.journal.model import Direction, MessageState
 from ris.journal.queries import Key, stored_answers, used_control_ids
 from ris.journal.service import Entry
 from ris.order.model import Order
+from ris.outbox.record import SUBSCRIPTIONS, know_subscriptions
 from ris.partner.policy import policy
 from ris.partner.queries import PartnerRow, Partners, partners
 from ris.patient.model import Patient, PatientIdentifier, Visit
@@ -44,6 +45,8 @@ PARTNERS_S = 1.0
 """What is agreed with a known partner is taken up after so long at the most."""
 
 AWAY = Unavailable("it could not be stored: send it again later")
+Codes = dict[int, dict[str, int]]
+"""Partner to its codes to our procedures."""
 _VERSION = re.compile(r"2\.[1-9](\D|$)")
 """MSH-12.1, table 0104: 2.1 to 2.9 and what was published between them."""
 
@@ -193,10 +196,8 @@ class Intake:
         answers: list[bytes | None] = []
         try:
             with uow.session:
-                uow.lock(*group.locks)
-                self._prefetch(uow, group)
-                codes = self._procedures(uow, group)
-                stored = stored_answers(uow.session, {one.key for one in incoming if one.key})
+                _lock(uow, group)
+                stored, codes = self._prefetch(uow, group)
                 used = self._used_control_ids(uow, incoming)
                 answers.extend(self._one(uow, one, codes, stored, used) for one in incoming)
                 uow.finish()
@@ -206,19 +207,23 @@ class Intake:
         for one, payload in zip(incoming, answers, strict=True):
             one.answer = payload
 
-    def _prefetch(self, uow: UnitOfWork, group: Group) -> None:
-        """What is already there of all that the group names, and numbers for what is not."""
-        uow.load(
+    def _prefetch(self, uow: UnitOfWork, group: Group) -> tuple[dict[Key, tuple[str, bytes]], Codes]:
+        """What is already there of all that the group names, and numbers for what is not.
+
+        Returns the answers to messages that were applied before, and the partners' codes to our procedures.
+        """
+        partner_ids = list({one.partner.id for one in group.incoming if one.partner}) if group.codes else []
+        asked = [procedures_for(partner_id, group.codes) for partner_id in partner_ids]
+        known, stored, *codes = uow.load(
             {PatientIdentifier.key: group.identifiers, Visit.key: group.visits, Order.placer_key: group.placers,
-             Order.filler_number: group.fillers}
+             Order.filler_number: group.fillers},
+            SUBSCRIPTIONS, stored_answers({one.key for one in group.incoming if one.key}), *asked,
         )  # fmt: skip
+        know_subscriptions(uow, known)
         found = [row for key in group.identifiers if (row := uow.find(PatientIdentifier.key, key))]
         uow.load_rows(Patient.id, {row.patient_id for row in found})
         uow.reserve(sum(1 for key in group.placers if uow.find(Order.placer_key, key) is None), "filler", "accession")
-
-    def _procedures(self, uow: UnitOfWork, group: Group) -> dict[int, dict[str, int]]:
-        ids = {one.partner.id for one in group.incoming if one.partner}
-        return {partner_id: procedures_for(uow.session, partner_id, group.codes) for partner_id in ids} if group.codes else {}
+        return stored, dict(zip(partner_ids, codes, strict=True))
 
     def _used_control_ids(self, uow: UnitOfWork, incoming: Sequence[Incoming]) -> set[tuple[int, str]]:
         """Of the partners alone with whom it is agreed that each is used once."""
@@ -229,7 +234,7 @@ class Intake:
         self,
         uow: UnitOfWork,
         one: Incoming,
-        codes: dict[int, dict[str, int]],
+        codes: Codes,
         stored: dict[Key, tuple[str, bytes]],
         used: set[tuple[int, str]],
     ) -> bytes | None:
@@ -311,7 +316,7 @@ class Intake:
         log.warning("the answer to COMMIT was lost: looking up %d messages", len(group))
         try:
             with self.program.read() as session:
-                stored = stored_answers(session, {one.key for one in group if one.key})
+                stored = stored_answers({one.key for one in group if one.key}).at(session.connection())
         except SQLAlchemyError:
             return
         for one in group:
@@ -362,6 +367,17 @@ def _is_worth_another_try(error: Exception, *, alone: bool) -> bool:
 
 def _uses_control_ids_once(partner: PartnerRow) -> bool:
     return bool(partner.agreed("control_id_reuse") == "refuse")
+
+
+def _lock(uow: UnitOfWork, group: Group) -> None:
+    """The first statement: a connection that was lost while it rested is found out here, when nothing has been begun on it."""
+    try:
+        uow.lock(*group.locks)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        uow.session.rollback()
+        uow.lock(*group.locks)
 
 
 def _commit(uow: UnitOfWork) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -95,6 +96,18 @@ def test_a_connection_that_is_lost_under_one_message_is_answered_ae(ris: Ris) ->
     assert outcome(*take(ris, one))[:2] == ("AE", "207")
     assert outcome(*take(ris, one)) == AA
     assert counts(ris)["visit"] == 1
+
+
+def test_a_connection_that_was_lost_between_two_messages_costs_neither(ris: Ris) -> None:
+    intake = Intake(ris)
+    one, other, _ = group()
+    assert outcome(*intake.take([(one, PLACE)])) == AA
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    url = ris.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as killer:
+        killer.execute(others)
+    assert outcome(*intake.take([(other, PLACE)])) == AA
+    check_once(ris, 2)
 
 
 def test_an_order_that_somebody_else_changed_meanwhile_is_looked_at_again(ris: Ris) -> None:
