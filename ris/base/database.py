@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ris.base.prepared import run
 from ris.base.session import RowSession
 from ris.base.turnstile import Turnstile
 
@@ -86,13 +87,13 @@ def _sqlite(url: sa.URL, key: str | None) -> sa.Engine:
     @event.listens_for(engine, "begin")
     def on_begin(conn: sa.Connection) -> None:
         if conn.get_execution_options().get("read_only", False):
-            conn.exec_driver_sql("BEGIN")
+            run(conn, "BEGIN")
             return
         info = conn.connection.record_info
         if info is not None and TURN not in info and writers.enter(WAIT_S):
             info[TURN] = True
         # A deferred BEGIN that writes later is refused when another writer came first; IMMEDIATE waits its turn.
-        conn.exec_driver_sql("BEGIN IMMEDIATE")
+        run(conn, "BEGIN IMMEDIATE")
 
     @event.listens_for(engine, "checkin")
     def on_checkin(_dbapi: Any, record: ConnectionPoolEntry) -> None:

@@ -111,7 +111,7 @@ def _into_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Convert
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _run(connection: sa.Connection, text: str, given: Any, *, many: bool = False) -> list[Any]:
+def run(connection: sa.Connection, text: str, given: Any = (), *, many: bool = False) -> list[Any]:
     """What a statement returns, by a cursor of the driver itself: what SQLAlchemy does around one costs more than most of ours do.
 
     Who listens to the engine hears of it, and what is raised is what SQLAlchemy would raise.
@@ -147,7 +147,7 @@ class Prepared:
     def rows(self, connection: sa.Connection, **parameters: Any) -> list[tuple[Any, ...]]:
         """What the database answers, in its order."""
         form = self.form(connection.dialect)
-        return form.read(_run(connection, form.text, form.parameters(form.constants | parameters)))
+        return form.read(run(connection, form.text, form.parameters(form.constants | parameters)))
 
     def form(self, dialect: sa.Dialect) -> _Form:
         form = self._forms.get(dialect)
@@ -178,7 +178,7 @@ def look(connection: sa.Connection, looks: Sequence[Look[Any]]) -> list[Any]:
     for position, (form, one) in enumerate(zip(forms, looks, strict=True)):
         own = form.parameters(form.constants | one.parameters)
         given.update((f"{name}_{position}", value) for name, value in own.items())
-    (answers,) = _run(connection, _in_one_row(tuple(forms)), given)
+    (answers,) = run(connection, _in_one_row(tuple(forms)), given)
     return [one.meant(form.read_json(rows or ())) for one, form, rows in zip(looks, forms, answers, strict=True)]
 
 
@@ -200,7 +200,7 @@ def insert_rows(connection: sa.Connection, wanted: Mapping[sa.Table, Sequence[Ma
         return
     for table, rows in wanted.items():
         form = _insert(table, connection.dialect)
-        _run(connection, form.text, [form.parameters(row) for row in rows], many=True)
+        run(connection, form.text, [form.parameters(row) for row in rows], many=True)
 
 
 @functools.cache
@@ -214,7 +214,7 @@ def _in_one_statement(connection: sa.Connection, wanted: Mapping[sa.Table, Seque
         json.dumps([{column.name: row[column.name] for column in table.columns} for row in rows], default=_json_value)
         for table, rows in wanted.items()
     ]
-    _run(connection, _insert_all(tuple(wanted)), rows)
+    run(connection, _insert_all(tuple(wanted)), rows)
 
 
 @functools.cache
