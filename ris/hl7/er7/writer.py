@@ -45,7 +45,7 @@ def segment(name: str, fields: Mapping[int, Value], delimiters: Delimiters = STA
     written = [""] * (max(fields, default=first - 1) + 1 - first)
     for number, value in fields.items():
         if value:
-            written[number - first] = _field(value, delimiters)
+            written[number - first] = value if value.__class__ is str and value.isalnum() else _field(value, delimiters)
     head = [name, delimiters.encoding] if name == "MSH" else [name]
     return _joined(head + written, delimiters.field)
 
@@ -77,7 +77,11 @@ def _field(value: Value, delimiters: Delimiters) -> str:
 
 def _repetition(value: Repetition, delimiters: Delimiters) -> str:
     if isinstance(value, Components):
-        return _joined([_component(part, delimiters) if part else "" for part in value], delimiters.component)
+        # A text of letters and digits alone is written as it is: most are, and a call for each costs more than all else.
+        return _joined(
+            ["" if not part else part if part.__class__ is str and part.isalnum() else _component(part, delimiters) for part in value],
+            delimiters.component,
+        )
     return escape(value or "", delimiters)
 
 
