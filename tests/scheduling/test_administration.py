@@ -1,5 +1,6 @@
 """Changing places: checked, kept in a history, taken back; what is booked there is listed before and on the list to move after."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -248,3 +249,18 @@ def test_holidays_close_shorten_or_change_nothing_as_the_site_chooses(ris: Ris, 
     assert opening()["notes"] == ["Thanksgiving Day", "Backlog"]
     with pytest.raises(Wrong, match="no such holiday"):
         change(ris, hospital, "holidays", main, **{"Towel Day": "closed"})
+
+
+def test_a_closure_waits_for_who_is_just_booking_there_and_lists_that_appointment(ris: Ris, hospital: Hospital) -> None:
+    day = date(2026, 11, 18)
+    exam_id = new_exam(ris, hospital).id
+    closed = {"site": "MAIN", "room": "CT1", "starts_at": f"{day}T08:00", "ends_at": f"{day}T18:00", "reason": "Tube is changed"}
+    with ThreadPoolExecutor(1) as pool:
+        with ris.uow(hospital.actor("scheduler")) as uow:
+            step = service.book(uow, procedure_id=exam_id, room_id=hospital.rooms["CT1"], starts_at=at(day, "09:00"))
+            uow.flush()
+            closing = pool.submit(lambda: add(ris, hospital, "closure", accepts=True, **closed))
+            with pytest.raises(TimeoutError):
+                closing.result(timeout=0.5)
+        closing.result(timeout=30)
+    assert to_move(ris) == {step.id: "Room CT1 is closed then: Tube is changed"}
