@@ -21,9 +21,11 @@ _STANDING = (NoticeKind.confirmation, NoticeKind.change)
 
 def tell_booked(uow: UnitOfWork, event: Event) -> None:
     """To hang on `scheduling.booked`."""
+    policy = _policy(uow, event)
+    if policy is None:
+        return
     step = _step(uow, event.about.id)
-    policy = active_policy(uow, step.site_id)
-    if policy is None or step.starts_at <= uow.now + timedelta(minutes=policy.delay_minutes):
+    if step.starts_at <= uow.now + timedelta(minutes=policy.delay_minutes):
         return
     if not any(notice.kind in _STANDING for notice in _waiting(uow, step)):
         _add(uow, step, NoticeKind.confirmation, _soon(uow, policy))
@@ -32,10 +34,10 @@ def tell_booked(uow: UnitOfWork, event: Event) -> None:
 
 def tell_moved(uow: UnitOfWork, event: Event) -> None:
     """To hang on `scheduling.moved`. Another room at the same time is nothing that a patient need be told."""
-    step = _step(uow, event.about.id)
-    policy = active_policy(uow, step.site_id)
+    policy = _policy(uow, event)
     if policy is None or event.facts["before"]["starts_at"] == event.facts["starts_at"]:
         return
+    step = _step(uow, event.about.id)
     if not any(notice.kind in _STANDING for notice in _waiting(uow, step)):
         _add(uow, step, NoticeKind.change, _soon(uow, policy))
     _plan_reminders(uow, step, policy)
@@ -43,12 +45,15 @@ def tell_moved(uow: UnitOfWork, event: Event) -> None:
 
 def tell_cancelled(uow: UnitOfWork, event: Event) -> None:
     """To hang on `scheduling.cancelled`."""
-    _take_back(uow, _step(uow, event.about.id))
+    policy = _policy(uow, event)
+    if policy is not None:
+        _take_back(uow, _step(uow, event.about.id), policy)
 
 
 def tell_cancelled_exam(uow: UnitOfWork, event: Event) -> None:
     """To hang on `order.procedure_cancelled` and `exam.discontinued`: the appointments that went with the exam."""
-    if event.site_id is None or active_policy(uow, event.site_id) is None:
+    policy = _policy(uow, event)
+    if policy is None:
         return
     step = ScheduledProcedureStep
     uow.session.flush()
@@ -57,7 +62,7 @@ def tell_cancelled_exam(uow: UnitOfWork, event: Event) -> None:
         .where(step.procedure_id == event.about.id, step.status == StepStatus.cancelled, step.starts_at > uow.now)
         .order_by(step.starts_at)
     ).all():
-        _take_back(uow, each)
+        _take_back(uow, each, policy)
 
 
 def drop(uow: UnitOfWork, notice: Notice, reason: str) -> None:
@@ -75,9 +80,13 @@ def group_of(step: ScheduledProcedureStep) -> sa.ColumnElement[bool]:
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _take_back(uow: UnitOfWork, step: ScheduledProcedureStep) -> None:
-    policy = active_policy(uow, step.site_id)
-    if policy is None or step.starts_at <= uow.now:
+def _policy(uow: UnitOfWork, event: Event) -> MailPolicy | None:
+    """Asked first of all: where a site writes nothing, a booking pays for no more than this."""
+    return active_policy(uow, event.site_id) if event.site_id is not None else None
+
+
+def _take_back(uow: UnitOfWork, step: ScheduledProcedureStep, policy: MailPolicy) -> None:
+    if step.starts_at <= uow.now:
         return
     waiting = _waiting(uow, step)
     is_left = any(each.status is StepStatus.booked for each in _group(uow, step))

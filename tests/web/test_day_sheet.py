@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pypdf
 
@@ -39,7 +40,8 @@ def test_a_day_sheet_says_who_comes_and_who_printed_it(ris: Ris, hospital: Hospi
 
 
 def test_the_age_of_the_downtime_packet_is_watched(ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor], clock: Clock) -> None:
-    downtime.write(ris)
+    with ris.uow() as uow:
+        downtime.note_written(uow, Path("/srv/downtime/2026-11-30T150000Z"))
     clock.advance(hours=3)
     watcher = visitor()
     assert "ris_downtime_packet_age_seconds 10800" in watcher.get("/metrics").text
