@@ -18,6 +18,7 @@ from ris.program import Program
 from ris.protocol import model as protocol_model
 from ris.questionnaire import model as questionnaire_model
 from ris.reactions import react
+from ris.referrer import model as referrer_model
 from ris.report import model as report_model
 from ris.scheduling import model as scheduling_model
 from ris.scheduling.rules import model as rules_model
@@ -26,7 +27,8 @@ from ris.task import model as task_model
 
 MODELS = (
     audit_model, billing_model, catalog_model, exam_model, journal_model, notice_model, order_model, outbox_model, partner_model,
-    patient_model, protocol_model, questionnaire_model, report_model, rules_model, scheduling_model, staff_model, task_model,
+    patient_model, protocol_model, questionnaire_model, referrer_model, report_model, rules_model, scheduling_model, staff_model,
+    task_model,
 )  # fmt: skip
 """Every floor's tables: a foreign key may name a table only once its module is loaded."""
 

@@ -12,9 +12,11 @@ from ris.audit import seal
 from ris.bootstrap import Ris
 from ris.exports import charges_csv, downtime
 from ris.order import desk as orders
+from ris.order import orderers
 from ris.patient import duplicates, proposals
 from ris.processes import backup
 from ris.processes.runs import Leader, Runs
+from ris.referrer import service as referrers
 from ris.report import publication
 from ris.staff import service as staff
 
@@ -102,6 +104,15 @@ def write_downtime_packet(ris: Ris) -> str:
     return downtime.write(ris).name
 
 
+def take_in_referrers(ris: Ris) -> str:
+    with ris.read() as session:
+        named = orderers.not_taken_in(session)
+    if not named:
+        return "nobody was new"
+    with ris.uow() as uow:
+        return f"{referrers.take_in(uow, named)} to be completed"
+
+
 def tidy(ris: Ris) -> str:
     """Forgets sessions, failed logins and form keys that no longer count, and seals entries that came very late."""
     with ris.uow() as uow:
@@ -122,6 +133,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "seal-audit": Often(seal_audit, 1.0),
     "end-holds": Often(end_holds, 30.0),
     "downtime-packet": Often(write_downtime_packet, 60.0),
+    "take-in-referrers": Often(take_in_referrers, 30.0),
     "tidy": Often(tidy, 3600.0),
 }
 

@@ -38,7 +38,9 @@ def create_app(program: Program) -> Flask:
     if program.settings.web.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     app.jinja_env.filters.update(page.FILTERS)
-    app.jinja_env.globals.update(alerts_of=page.alerts_of, reached_of=page.reached_of, reasons_of=page.reasons_of)
+    app.jinja_env.globals.update(
+        alerts_of=page.alerts_of, reached_of=page.reached_of, referrers_offered=page.referrers_offered, reasons_of=page.reasons_of
+    )
     app.jinja_env.globals.update(of_page=words.PAGES, of_deed=words.of_deed)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     security.protect(app, tls=program.settings.web.behind_proxy)

@@ -20,6 +20,7 @@ NAVIGATION = (
     Item("Missing data", "missing.index", Permission.ORDER_ENTER),
     Item("To move", "worklist.show", Permission.SCHEDULE_BOOK, {"name": "to-move"}),
     Item("New patient", "registration.new", Permission.PATIENT_EDIT),
+    Item("Referrers", "referrers.index", Permission.ORDER_ENTER),
     Item("Arrivals", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "arrivals"}),
     Item("Waiting", "worklist.show", Permission.RECEPTION_ARRIVE, {"name": "queue"}),
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),

@@ -27,6 +27,7 @@ from ris.patient import alerts, contacts
 from ris.patient.alerts import Alert
 from ris.patient.contacts import Reached
 from ris.program import Program
+from ris.referrer import queries as referrers
 from ris.staff import service as staff
 from ris.staff.model import UsedKey
 from ris.staff.permission import Permission
@@ -240,6 +241,12 @@ def listed_sites(permission: Permission) -> frozenset[int]:
     own = sites_for(permission)
     chosen = g.get("chosen_site")
     return frozenset({chosen}) if chosen in own else own
+
+
+def referrers_offered() -> list[str]:
+    """Whom order entry proposes."""
+    with reading() as session:
+        return referrers.offered(session)
 
 
 def working_site(sites: frozenset[int]) -> int | None:

@@ -6,6 +6,7 @@ PAGES = {
     "Missing data": "Exams that lack something, from a side to a laboratory value, each with what mends it.",
     "To move": "Appointments that cannot stay where they are, because a room is closed or out of order.",
     "New patient": "Registers somebody who is not known yet; who might be the same person is shown before.",
+    "Referrers": "Who orders exams: practices, telephone, fax and e-mail, and the way that results reach them.",
     "Arrivals": "Who is expected today: note who has come, who did not, and print labels.",
     "Waiting": "Who sits in the waiting room, for how long, and how far each room is behind.",
     "Exams": "The exams of the rooms: start, write down what was done, complete.",

@@ -10,6 +10,7 @@ from ris.order import desk
 from ris.order.model import DocumentKind, Order
 from ris.order.service import OrderRequest, ProcedureRequest
 from ris.order.status import Priority
+from ris.referrer.queries import chosen
 from ris.web.form import Form
 
 ROWS = 4
@@ -36,6 +37,7 @@ def details(form: Form, zone: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         name: form.text(name, label, required=name == "reason", longest=_LONG.get(name, 200)) for name, label in LABELS.items()
     }
+    said["orderer_name"], said["orderer_number"] = chosen(said["orderer_name"], said["orderer_number"])
     said["priority"] = form.choice("priority", "The priority", Priority, default=Priority.routine)
     said["requested_at"] = moment(form, "requested_at", "The time wished for", zone)
     return said

@@ -1,0 +1,1 @@
+"""Referrers: searched, completed, with their practices, joined."""
