@@ -63,7 +63,7 @@ docs: setup  ## Draw what follows from the code's tables, and check that every l
 	$(BIN)/python -m tests.architecture.drawn
 	$(BIN)/pytest -q tests/architecture/test_docs.py
 
-pictures: setup system-packages  ## Take the pictures of the README anew
+pictures: setup system-packages  ## Take the pictures of the README and of the role pages anew
 	$(BIN)/python -m tests.browser.pictures
 
 lock: setup  ## Resolve all versions anew and write the lock files

@@ -1,4 +1,4 @@
-"""`make pictures`: the pages of the demo hospital on a standing clock, as the README shows them."""
+"""`make pictures`: the pages of the demo hospital on a standing clock, as README and role pages show them."""
 
 import struct
 import tempfile
@@ -123,9 +123,27 @@ def _actor(ris: Ris, login: str) -> Actor:
 
 
 def _take(browser: Browser, hospital: House) -> None:
+    _of_the_desks(browser, hospital)
+    _of_the_rooms(browser, hospital)
+    _of_the_offices(browser, hospital)
+
+
+def _of_the_desks(browser: Browser, hospital: House) -> None:
     page = _person(browser, hospital, "scheduler", "/schedule")
+    page.set_viewport_size({"width": 1140, "height": 550})
     expect(page.locator(".ec-event").first).to_be_visible()
     _keep(page, "schedule")
+    page.set_viewport_size({"width": 1140, "height": 480})
+    page.locator("#waiting a.card-name").first.click()
+    expect(page.locator("#panel")).to_contain_text("Next free slots")
+    _keep(page, "book")
+    page = _person(browser, hospital, "frontdesk", "/worklists/arrivals")
+    _keep(page, "arrivals")
+    page.goto(f"{hospital.address}/patients/new")
+    _keep(page, "register")
+
+
+def _of_the_rooms(browser: Browser, hospital: House) -> None:
     page = _person(browser, hospital, "tech1", "/worklists/technologist")
     _keep(page, "exams")
     page = _person(browser, hospital, "rad2", "/worklists/reading?state=unread")
@@ -134,12 +152,19 @@ def _take(browser: Browser, hospital: House) -> None:
     expect(page.get_by_label("Report text")).to_be_visible()
     page.keyboard.press("F3")
     _keep(page, "report")
+
+
+def _of_the_offices(browser: Browser, hospital: House) -> None:
     page = _person(browser, hospital, "interfaces", f"/exams/{hospital.procedure_id}")
     page.set_viewport_size({"width": 1140, "height": 520})
     page.locator("tbody tr").last.scroll_into_view_if_needed()
     _keep(page, "trail")
     page.goto(f"{hospital.address}/interfaces")
     _keep(page, "interfaces")
+    page = _person(browser, hospital, "billing", "/charges")
+    _keep(page, "charges")
+    page = _person(browser, hospital, "admin", "/rules")
+    _keep(page, "rules")
 
 
 def _person(browser: Browser, hospital: House, login: str, path: str) -> Page:
