@@ -33,7 +33,7 @@ def test_urgent_orders_are_always_shown_and_all_are_counted(clerk: Visitor) -> N
     assert "X-ray hand" not in page
     more = clerk.get("/schedule?shown=200").text
     assert "X-ray hand" in more
-    assert "most urgent first" not in more
+    assert "102, the most urgent first" not in more
 
 
 @pytest.mark.parametrize("words", ["nunez", "NÚÑ hand", "x-ray"])
