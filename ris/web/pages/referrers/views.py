@@ -139,7 +139,9 @@ def _index(form: Form) -> str:
     with reading() as session:
         waiting = queries.to_complete(session)
         found = waiting if is_open else queries.search(session, text)
-    return render_template("referrers/index.html", referrers=found, waiting=len(waiting), text=text, is_open=is_open, form=form)
+    return render_template(
+        "referrers/index.html", referrers=found, waiting=len(waiting), text=text, is_open=is_open, form=form, way_names=dict(WAYS)
+    )
 
 
 def _show(row: Referrer, person: Form, practice: Form, refused: str = "") -> str:
