@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
 from ris.catalog.model import (
     Material,
     MaterialKind,
@@ -92,9 +94,21 @@ DURATION = Record(
 )
 
 
-def _gap_in_order(_known: Known, values: Mapping[str, Any]) -> Iterator[Problem]:
+def _in_order(known: Known, values: Mapping[str, Any]) -> Iterator[Problem]:
     if values["gap_min_minutes"] > values["gap_max_minutes"]:
         yield Problem("gap_max_minutes", "is less than the least gap", "write as many minutes as the least gap, or more")
+    known.session.flush()  # of a file the lines before
+    others = sa.select(StepPlan.step).where(
+        StepPlan.procedure_id == values["procedure_id"], StepPlan.active, StepPlan.step != values["step"]
+    )  # fmt: skip
+    steps = {*known.session.scalars(others), *([values["step"]] if values["active"] else [])}
+    if steps != set(range(1, len(steps) + 1)):
+        left = ", ".join(str(step) for step in sorted(steps))
+        yield Problem(
+            "step",
+            f"would leave steps {left}",
+            "number the steps 1, 2, 3 without a gap: add the first one first, retire the last one first",
+        )
 
 
 STEP = Record(
@@ -112,7 +126,7 @@ STEP = Record(
         _ACTIVE,
     ),
     ("procedure", "step"),
-    _gap_in_order,
+    _in_order,
     parent="procedure",
     touches=("gap_min_minutes", "gap_max_minutes", "active"),
 )
@@ -216,6 +230,7 @@ REASON = Record(
         _ACTIVE,
     ),
     ("kind", "code"),
+    order=("kind", "position", "code"),
 )
 
 RECORDS = (PROCEDURE, DURATION, STEP, PREPARATION, NEED, MATERIAL, ORDER_SET, REASON)

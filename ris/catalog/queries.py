@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.prepared import Look, Prepared, is_among
-from ris.catalog.model import CodeMap, Procedure, Room, Site
+from ris.catalog.model import CodeMap, PreparationText, Procedure, Room, Site
 
 _PROCEDURES = Prepared(
     sa.union_all(
@@ -49,6 +49,17 @@ def procedures(session: Session) -> list[tuple[int, str, str]]:
     """Key, code and name of what the department offers, by name."""
     rows = session.execute(sa.select(Procedure.id, Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.name))
     return [(key, code, name) for key, code, name in rows]
+
+
+def preparation_in(language: sa.ColumnElement[str] | sa.orm.InstrumentedAttribute[str]) -> sa.ScalarSelect[str]:
+    """A column for queries over `Procedure`: how to prepare, in a language (ISO 639-1); NULL where there is no such text."""
+    of = PreparationText
+    return (
+        sa.select(of.text)
+        .where(of.procedure_id == Procedure.id, of.language == language, of.active)
+        .correlate_except(of)
+        .scalar_subquery()
+    )  # fmt: skip
 
 
 def rooms_at(session: Session, site_id: int) -> list[tuple[int, str]]:

@@ -148,6 +148,8 @@ def _add(
     uow: UnitOfWork, step: ScheduledProcedureStep, kind: NoticeKind, due_at: datetime, *, hours: int | None = None,
     cancelled: Sequence[int] = (),
 ) -> None:  # fmt: skip
+    if uow.is_quiet:
+        return
     uow.add(
         Notice(
             step_id=step.id, booking_id=step.booking_id, site_id=step.site_id, kind=kind, cancelled=list(cancelled), hours=hours,

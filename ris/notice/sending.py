@@ -11,6 +11,7 @@ from ris.base.clock import local
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.catalog.model import Procedure, Site
+from ris.catalog.queries import preparation_in
 from ris.notice import letter, texts
 from ris.notice.consent import why_not
 from ris.notice.letter import Appointment, Letter
@@ -145,7 +146,7 @@ def consider(session: Session, notice: Notice, now: datetime, settings: Settings
     if patient_class in IN_THE_HOUSE:
         return NotSent("the patient is in the house")
     zone = session.get_one(Site, policy.site_id).zone
-    appointments = _appointments(session, notice, now, zone)
+    appointments = _appointments(session, notice, now, zone, patient.language)
     if not appointments:
         return NotSent("no appointment of this booking is still to come")
     until = after_quiet(now, zone, policy.quiet_from, policy.quiet_until)
@@ -196,8 +197,8 @@ def _patient(session: Session, step_id: int) -> tuple[Patient, str | None]:
     return patient, patient_class
 
 
-def _appointments(session: Session, notice: Notice, now: datetime, zone: str) -> list[Appointment]:
-    """What the message tells, by time."""
+def _appointments(session: Session, notice: Notice, now: datetime, zone: str, language: str) -> list[Appointment]:
+    """What the message tells, by time; how to prepare in the language, where there is such a text."""
     step = ScheduledProcedureStep
     anchor = session.get_one(step, notice.step_id, populate_existing=True)
     is_told = (
@@ -206,7 +207,15 @@ def _appointments(session: Session, notice: Notice, now: datetime, zone: str) ->
         else group_of(anchor) & (step.status == StepStatus.booked) & (step.starts_at > now)
     )
     rows = session.execute(
-        sa.select(step.id, step.row_version, step.starts_at, step.ends_at, PROCEDURE_NAME, step.name, Procedure.preparation)
+        sa.select(
+            step.id,
+            step.row_version,
+            step.starts_at,
+            step.ends_at,
+            PROCEDURE_NAME,
+            step.name,
+            sa.func.coalesce(preparation_in(sa.literal(language)), Procedure.preparation),
+        )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .where(is_told)

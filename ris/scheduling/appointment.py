@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.catalog.model import Procedure, Resource, Room, RoomProcedure, Site, StepPlan
+from ris.catalog.queries import preparation_in
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient.model import Patient, Sex
@@ -46,6 +47,8 @@ class AppointmentDetail(Named):
     birth_date: date | None
     sex: Sex
     mrn: str | None
+    preparation_told: str | None
+    """How to prepare, in the patient's language; None where that is not known, or there is no such text."""
 
     @property
     def minutes(self) -> int:
@@ -72,6 +75,7 @@ def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
             Order.priority, step.status, Site.id, Site.zone, Room.id, Room.name, step.starts_at, step.ends_at, step.booked_by,
             step.booked_at, step.cancel_reason, step.name, step.number,
             step.overbook_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN,
+            preparation_in(Patient.language),
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)

@@ -11,6 +11,7 @@ from ris.bootstrap import Ris
 from ris.imports import KINDS
 from ris.imports.kind import Verdict
 from ris.imports.run import Order, apply
+from ris.notice.model import Notice
 from ris.order.model import Order as ImagingOrder
 from ris.outbox.model import Delivery
 from ris.patient import service as patients
@@ -23,6 +24,7 @@ from ris.scheduling.rules.model import RuleAnswer
 from ris.scheduling.rules.service import RuleData
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
+from tests.factories.mail import write_to_patients
 from tests.factories.orders import make_patient
 from tests.imports.test_catalogue_files import House
 
@@ -103,6 +105,7 @@ def test_appointments_are_booked_as_the_desk_books_with_every_conflict_by_line(r
         rules.add(uow, RuleData("Same exam again", "duplicate", "warn", "", {"exams": "*", "same": "exam", "days": "30"}))
         rules.add(uow, RuleData("Pregnancy", "pregnancy", "block", "", {"exams": "MR"}))
         uow.session.execute(sa.text("UPDATE subscription SET event = 'scheduling.booked' WHERE event = 'order.placed'"))
+    write_to_patients(ris, hospital)
     header = "partner,number,patient_number,patient_authority,procedure,room,date,time,minutes,reason\n"
     right = (
         "EHR,P1,M1,HOSP,CTHEAD,CT1,2026-12-01,08:00,,Headache\n"
@@ -137,7 +140,7 @@ def test_appointments_are_booked_as_the_desk_books_with_every_conflict_by_line(r
         ]
         assert [row.reason for row in session.scalars(sa.select(RuleAnswer))] == ["it was booked in the system before"]
         assert session.scalars(sa.select(ImagingOrder.placer_number).order_by(ImagingOrder.placer_number)).all() == ["P1", "P2", "P3"]
-    assert count(ris, Delivery) == 0
+    assert (count(ris, Delivery), count(ris, Notice)) == (0, 0)
     assert house.apply("appointment", header + right).counts == {Verdict.unchanged: 3}
 
     with ris.uow(hospital.actor("scheduler")) as uow:
@@ -148,9 +151,10 @@ def test_appointments_are_booked_as_the_desk_books_with_every_conflict_by_line(r
     assert (changed.line, changed.before, changed.after) == (4, {"time": "09:00"}, {"time": "11:30"})
     new = "EHR,P20,M2,HOSP,CTHEAD,CT1,2026-12-09,08:00,,\n"
     order = Order(KINDS["appointment"], hospital.actor("integration"), "x.csv", tell=True)
-    before = count(ris, Delivery)
+    before, written = count(ris, Delivery), count(ris, Notice)
     assert apply(ris, order, io.BytesIO((header + new).encode()), house.said.append).applied
     assert count(ris, Delivery) == before + 1
+    assert count(ris, Notice) > written
 
 
 def test_prior_reports_stand_beside_the_exams_follow_a_merge_and_are_neither_sent_nor_charged(ris: Ris, house: House) -> None:

@@ -50,6 +50,8 @@ class Record:
     """The field that names the procedure that it belongs to."""
     touches: tuple[str, ...] = ()
     """Fields whose change those who have an appointment ahead may feel."""
+    order: tuple[str, ...] = ()
+    """Fields by which a list is in order; the key where none is named."""
     listed: tuple[str, ...] = ()
     """Fields that a list shows; all where none is named."""
 
@@ -83,7 +85,7 @@ class Record:
         return tuple(values[self.field(name).attribute] for name in self.key)
 
     def rows(self, session: Session, *where: sa.ColumnElement[bool]) -> list[Any]:
-        order = [getattr(self.model, self.field(name).attribute) for name in self.key]
+        order = [getattr(self.model, self.field(name).attribute) for name in self.order or self.key]
         return list(session.scalars(sa.select(self.model).where(*where).order_by(*order)))
 
     def matching(self, session: Session, firsts: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
