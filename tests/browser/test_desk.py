@@ -78,7 +78,7 @@ def test_a_sister_is_registered_after_a_look_at_who_is_alike_and_gets_an_order(
     page.get_by_text("Hold it").press("Enter")
     page.get_by_label("Why").first.fill("the patient asks first")
     page.get_by_label("Why").first.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("On hold since")
+    expect(page.get_by_role("alert")).to_contain_text("has put the order on hold")
     assert axe(page) == []
     shoot(page, f"order_{scheme}")
     assert [p.text for p in problems if "422" not in p.text and "409" not in p.text] == [], "no more than the two refusals"

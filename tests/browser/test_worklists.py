@@ -114,7 +114,7 @@ def test_who_did_not_come_is_noted_with_a_question_and_may_come_after_all(browse
         dialog = page.get_by_role("dialog", name="Did not come")
         expect(dialog).to_contain_text("Cedar")
         shoot(page, "no-show")
-        dialog.get_by_role("textbox").fill("no train today")
+        dialog.get_by_role("combobox").fill("no train today")
         dialog.get_by_role("button", name="Did not come").click()
         expect(page.get_by_text("the exam waits for another one")).to_be_visible()
         expect(row(page, "Cedar").locator(".status-missed")).to_be_visible()

@@ -1,5 +1,6 @@
 """The command line as an operator types it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,11 @@ def typed(config: Path, *arguments: str, answers: str = "") -> Result:
 
 
 @pytest.fixture
-def installed(config: Path) -> Path:
+def installed(config: Path, sqlite_template: Path) -> Path:
+    """The tables are those of a template: making them anew each time takes longer than the tests."""
+    data = config.parent / "data"
+    data.mkdir()
+    shutil.copyfile(sqlite_template, data / "ris.db")
     assert "newest schema" in typed(config, "db", "upgrade").output
     return config
 

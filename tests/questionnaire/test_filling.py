@@ -1,6 +1,6 @@
 """Forms answered by patients: what follows from an answer, how long it holds, and that nothing of it is ever changed; on both engines."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -29,7 +29,7 @@ from ris.scheduling.service import current_step
 from ris.task import queries as tasks
 from tests.clock import Clock
 from tests.factories.hospital import Hospital, build_hospital
-from tests.factories.orders import booked, make_patient
+from tests.factories.orders import MONDAY, booked, make_patient
 from tests.questionnaire.forms import published, raw
 
 NOW = datetime(2026, 11, 30, 15, tzinfo=UTC)
@@ -52,7 +52,7 @@ def hospital(ris: Ris) -> Hospital:
 
 @pytest.fixture
 def mr(ris: Ris, hospital: Hospital) -> RequestedProcedure:
-    return booked(ris, hospital, "MRBRAIN", "MR1")
+    return booked(ris, hospital, "MRBRAIN", "MR1", MONDAY + timedelta(days=7))
 
 
 def forms(ris: Ris, exam: RequestedProcedure) -> dict[str, Needed]:

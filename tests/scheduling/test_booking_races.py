@@ -193,7 +193,8 @@ def test_random_holds_helpers_and_lanes_by_many_never_overlap(ris: Ris, hospital
 
     def work(procedure_id: int) -> None:
         dice = random.Random(procedure_id)
-        at = OPENS + timedelta(minutes=5 * dice.randrange(60))
+        # Four days, so that each deed has room enough to succeed at least once.
+        at = OPENS + timedelta(days=dice.randrange(4), minutes=5 * dice.randrange(60))
         deed = dice.choice(("book", "hold", "hold and book", "overbook"))
         room_id = hospital.rooms["CT1"]
 

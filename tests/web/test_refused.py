@@ -36,7 +36,7 @@ def kept(ris: Ris, hospital: Hospital) -> dict[str, int]:
         ("radiologist", "GET", "/exams/{procedure}/report", "procedure", "report:read"),
         ("radiologist", "POST", "/exams/{procedure}/report/sign", "procedure", "report:sign"),
         ("radiologist", "POST", "/exams/{procedure}/report/addendum", "procedure", "report:addend"),
-        ("radiologist", "POST", "/worklists/reading/{procedure}/read", "procedure", "report:sign"),
+        ("radiologist", "POST", "/worklists/reading/{procedure}/read", "procedure", "report:write"),
         ("radiologist", "GET", "/patients/{patient}", "patient", "patient:read"),
         ("integration", "POST", "/patients/{patient}/merges/{merge}/undo", "patient", "patient:merge"),
         ("scheduler", "GET", "/schedule/exams/{procedure}", "procedure", "schedule:book"),

@@ -102,8 +102,8 @@ def test_every_file_that_a_template_names_is_there() -> None:
 
 # ── changes ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-WITHOUT_TOKEN = ("account.csp", "account.check_login", "tablet.open_with")
-"""The browser itself sends the first; nobody has a session yet at the others."""
+WITHOUT_TOKEN = ("account.csp", "account.check_login", "tablet.open_with", "stop.stop")
+"""The browser itself sends the first, a mail program the last (RFC 8058); nobody has a session yet at the others."""
 WORKLIST = {"name": "reading", "deed_name": "read"}
 
 

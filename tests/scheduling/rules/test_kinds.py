@@ -49,7 +49,7 @@ def person(*observations: ObservationRow, **changes: Any) -> Facts:
 
 
 def told(question: Question, answer: Answer, detail: str = "", days_ago: int = 1) -> ScreenRow:
-    return ScreenRow(question, answer, detail, NOW - timedelta(days=days_ago), "Test Technologist")
+    return ScreenRow(question, answer, detail, NOW - timedelta(days=days_ago), "Test Technologist", None)
 
 
 def beside(**changes: Any) -> Facts:
