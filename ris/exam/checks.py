@@ -29,14 +29,10 @@ from ris.questionnaire.queries import Found, Needed
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.rules.check import hold_to_rules, open_findings
+from ris.scheduling.rules.limits import Limits, limits_for
 from ris.scheduling.rules.model import Moment
 
 RADIATES = (Modality.CT, Modality.XR, Modality.MG, Modality.NM)
-ASKED_FROM, ASKED_TO = 12, 55
-"""Years of age in which a woman is asked whether she is pregnant."""
-PREGNANCY_DAYS = 7
-"""So long an answer about a pregnancy holds."""
-KIDNEY_DAYS = 90
 
 
 class Verdict(enum.StrEnum):
@@ -74,6 +70,7 @@ class Facts:
     forms: tuple[Needed, ...]
     findings: tuple[Found, ...]
     """What was positive on forms, and holds."""
+    limits: Limits
 
     @property
     def age(self) -> int | None:
@@ -179,9 +176,9 @@ def _pregnancy(facts: Facts) -> Iterator[Point]:
     said = safety.pregnancy(facts.observations, facts.ambulatory, facts.screening)
     if said is not None and said.is_pregnant:
         yield Point("pregnancy", f"Pregnant: {said.text}", Verdict.stop)
-    elif facts.age is not None and not ASKED_FROM <= facts.age <= ASKED_TO:
+    elif facts.age is not None and not facts.limits.asked_from <= facts.age <= facts.limits.asked_to:
         return
-    elif said is not None and said.at is not None and facts.now - said.at <= timedelta(days=PREGNANCY_DAYS):
+    elif said is not None and said.at is not None and facts.now - said.at <= timedelta(days=facts.limits.pregnancy_days):
         yield Point("pregnancy", f"Not pregnant, said on {facts.day_of(said.at)}", Verdict.known)
     else:
         yield Point("pregnancy", "Not pregnant, as the patient says now", Verdict.ask)
@@ -213,9 +210,9 @@ def _kidneys(facts: Facts) -> Iterator[Point]:
         yield Point("kidneys", text, Verdict.known if said.answer is Answer.no else Verdict.stop)
     elif found is None:
         yield Point("kidneys", "No kidney disease: neither eGFR nor creatinine is known here", Verdict.ask)
-    elif found.is_below(safety.LOWEST_EGFR):
-        yield Point("kidneys", f"{found.text} on {facts.day_of(found.at)}: below {safety.LOWEST_EGFR}", Verdict.stop)
-    elif facts.now - found.at > timedelta(days=KIDNEY_DAYS):
+    elif found.is_below(facts.limits.lowest_egfr):
+        yield Point("kidneys", f"{found.text} on {facts.day_of(found.at)}: below {facts.limits.lowest_egfr}", Verdict.stop)
+    elif facts.now - found.at > timedelta(days=facts.limits.kidney_days):
         yield Point("kidneys", f"{found.text}, but of {facts.day_of(found.at)}: no kidney disease since", Verdict.ask)
     else:
         yield Point("kidneys", f"{found.text} on {facts.day_of(found.at)}", Verdict.known)
@@ -235,8 +232,8 @@ def _magnet(facts: Facts) -> Iterator[Point]:
 
 
 def _facts(session: Session, procedure_id: int, now: datetime) -> Facts:
-    zone, modality, contrast, needs_consent, patient, ambulatory = session.execute(
-        sa.select(Site.zone, Procedure.modality, Procedure.contrast, Procedure.needs_consent, Patient, Visit.ambulatory_status)
+    site, kind, patient, ambulatory = session.execute(
+        sa.select(Site, Procedure, Patient, Visit.ambulatory_status)
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
@@ -246,8 +243,9 @@ def _facts(session: Session, procedure_id: int, now: datetime) -> Facts:
         .where(RequestedProcedure.id == procedure_id)
     ).one()
     return Facts(
-        local(now, zone), modality, bool(contrast), patient.birth_date, patient.sex, tuple((ambulatory or "").split()),
-        tuple(patients.allergies(session, patient.id)), tuple(patients.observations(session, patient.id)),
-        screened(session, patient.id, now), bool(needs_consent), in_force(session, procedure_id),
-        tuple(forms.needed(session, procedure_id, now)), tuple(forms.findings(session, patient.id, now)),
+        local(now, site.zone), kind.modality if kind else None, bool(kind and kind.contrast), patient.birth_date, patient.sex,
+        tuple((ambulatory or "").split()), tuple(patients.allergies(session, patient.id)),
+        tuple(patients.observations(session, patient.id)), screened(session, patient.id, now), bool(kind and kind.needs_consent),
+        in_force(session, procedure_id), tuple(forms.needed(session, procedure_id, now)),
+        tuple(forms.findings(session, patient.id, now)), limits_for(session, procedure_id),
     )  # fmt: skip

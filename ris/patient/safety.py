@@ -13,6 +13,8 @@ LOWEST_EGFR = 30
 """ml/min/1.73 m²: below it contrast is given only after thought (ACR Manual on Contrast Media, post-contrast acute kidney injury)."""
 UMOL_OF_A_MG = 88.42
 """µmol/l of creatinine in 1 mg/dl."""
+KILOGRAMS = {"kg": 1.0, "g": 0.001, "lb": 0.4536, "[lb_av]": 0.4536}
+"""UCUM and what senders write."""
 PREGNANT = "B6"
 """PV1-15, table 0009."""
 _CONTRAST = re.compile(r"contrast|iod|gadolin|kontrast", re.IGNORECASE)
@@ -51,6 +53,17 @@ def kidneys(observations: Iterable[ObservationRow], age: int | None, sex: Sex) -
     return max((one for one in found if one is not None), key=lambda one: one.at, default=None)
 
 
+def weight_kg(observations: Iterable[ObservationRow]) -> float | None:
+    """The newest weight; None where none is known, or none that is a number in a known unit."""
+    row = next((row for row in observations if row.kind is ObservationKind.weight), None)
+    if row is None:
+        return None
+    try:
+        return float(row.value) * KILOGRAMS[row.unit.strip().lower() or "kg"]
+    except (KeyError, ValueError):
+        return None
+
+
 def pregnancy(observations: Iterable[ObservationRow], ambulatory: Collection[str], screening: Iterable[ScreenRow] = ()) -> Pregnancy | None:
     """The newest that is known; None when nobody has said anything, or that it is not known. `ambulatory` are codes of table 0009."""
     if PREGNANT in ambulatory:
@@ -77,13 +90,13 @@ def is_to_contrast(allergy: AllergyRow) -> bool:
     return _CONTRAST.search(allergy.text) is not None
 
 
-def against_contrast(allergies: Iterable[AllergyRow], observations: Iterable[ObservationRow]) -> list[str]:
-    """One sentence each; also that the kidneys are not known, which is no all-clear."""
+def against_contrast(allergies: Iterable[AllergyRow], observations: Iterable[ObservationRow], lowest: int = LOWEST_EGFR) -> list[str]:
+    """One sentence each; also that the kidneys are not known, which is no all-clear. `lowest` is an eGFR."""
     latest = {row.kind: row for row in observations}
     found = [f"Allergy: {row.text}" for row in allergies if is_to_contrast(row)]
     filtration = _from_egfr(latest.get(ObservationKind.egfr))
-    if filtration and filtration.is_below(LOWEST_EGFR):
-        found.append(f"{filtration.text}: below {LOWEST_EGFR}")
+    if filtration and filtration.is_below(lowest):
+        found.append(f"{filtration.text}: below {lowest}")
     if ObservationKind.egfr not in latest and ObservationKind.creatinine not in latest:
         found.append("Neither creatinine nor eGFR is known")
     said = pregnancy(latest.values(), ())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from ris.base.clock import local
 from ris.base.errors import Forbidden, Invalid, Occupied, RisError
@@ -17,6 +18,7 @@ from ris.scheduling.fits import OVERBOOKABLE, Refusal, Why
 from ris.scheduling.gather import NOTHING, Own
 from ris.scheduling.model import ScheduledProcedureStep, SlotHold
 from ris.scheduling.places import Owner, Place, Taking, take, take_turn
+from ris.scheduling.rules.check import decides
 from ris.scheduling.spans import minute, moment
 from ris.staff.permission import Permission
 from ris.staff.queries import rights_of
@@ -64,11 +66,19 @@ def judge(
     staying = [_stays(position[step.procedure_id], step) for step in beside]
     against = [refusal for each in placed for refusal in fits.refusals(facts, wishes, each, [*placed, *staying])]
     against += [refusal for each in staying for refusal in fits.gap(facts, each, placed)]
+    against = without_what_rules_decide(uow.session, facts.site_id, against)
     against = [refusal for refusal in against if refusal.why not in BY_THE_CONSTRAINT]
     for refusal in against:
         if not (overbooks and refusal.why in OVERBOOKABLE):
             raise _error(refusal)
     return Judged(facts, tuple(placed), bool(against))
+
+
+def without_what_rules_decide(session: Session, site_id: int, against: Sequence[Refusal]) -> list[Refusal]:
+    """What a table carries is left to the rule of the house about it, where there is one: it wants a right and a reason."""
+    if any(refusal.why is Why.limit for refusal in against) and decides(session, site_id, "weight"):
+        return [refusal for refusal in against if refusal.why is not Why.limit]
+    return list(against)
 
 
 def check_right(uow: UnitOfWork, site_id: int, overbook_reason: str) -> None:

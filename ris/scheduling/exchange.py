@@ -163,6 +163,7 @@ def _misfits_of(uow: UnitOfWork, facts: Facts, step: ScheduledProcedureStep, pla
         yield Misfit(f"{booked} minutes are booked, {exam.name} takes {planned.minutes[step.room_id]}", can_stay=True)
     span = (minute(step.starts_at), minute(step.ends_at))
     helpers = fits.helpers(facts, wishes, exam, planned, span) or ()
-    for refusal in fits.refusals(facts, wishes, Placed(0, planned.number, step.room_id, span, helpers)):
+    against = list(fits.refusals(facts, wishes, Placed(0, planned.number, step.room_id, span, helpers)))
+    for refusal in booking.without_what_rules_decide(uow.session, facts.site_id, against):
         if refusal.why in _OF_THE_EXAM:
             yield Misfit(refusal.text, can_stay=refusal.why is Why.help)

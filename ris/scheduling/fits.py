@@ -27,7 +27,7 @@ class Why(enum.StrEnum):
 
 
 OVERBOOKABLE = frozenset((Why.reserved, Why.taken, Why.way))
-"""What a right and a reason can set aside; nobody lifts what a table carries, or is in two places."""
+"""What a right and a reason to overbook set aside. What a table carries only a rule of the house does; nobody is in two places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ def refusals(facts: Facts, wishes: Wishes, placed: Placed, others: Sequence[Plac
     step = exam.steps[placed.number - 1]
     if refusal := cannot(facts, exam, step, room, wishes):
         yield refusal
-        return
+        if refusal.why is not Why.limit:
+            return
     rest = [other for other in others if other is not placed]
     yield from _room(facts, room, placed.span)
     yield from _patient(facts, room, placed, rest)

@@ -15,14 +15,13 @@ from ris.catalog.model import ResourceKind
 from ris.order.model import Order, RequestedProcedure
 from ris.order.status import Priority
 from ris.patient import queries as patients
-from ris.patient.model import ObservationKind, Visit
+from ris.patient import safety
+from ris.patient.model import Visit
 from ris.scheduling.facts import Asked, Closed, Elsewhere, Exam, Facts, Patient, Policy, Reserved, Resource, Room, Step, Wishes
 from ris.scheduling.hours import Hours
 from ris.scheduling.model import BookingPolicy, Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.spans import Minutes, merged, minute, wall
 
-KILOGRAMS = {"kg": 1.0, "g": 0.001, "lb": 0.4536, "[lb_av]": 0.4536}
-"""UCUM and what senders write."""
 LONGEST_SEARCH_DAYS = 92
 
 
@@ -130,8 +129,7 @@ class _Gathering:
         return self._rows(sa.select(catalog.Resource).where(catalog.Resource.site_id == self.site.id, catalog.Resource.active))
 
     def patient(self, patient_id: int, patient_class: str, is_stat: bool) -> Patient:
-        weights = [o for o in patients.observations(self.session, patient_id) if o.kind is ObservationKind.weight]
-        weight = _kilograms(weights[0].value, weights[0].unit) if weights else None
+        weight = safety.weight_kg(patients.observations(self.session, patient_id))
         return Patient(weight, patient_class, is_stat, self._elsewhere(patient_id))
 
     def _rows(self, statement: sa.Select[Any]) -> list[Any]:
@@ -269,11 +267,3 @@ def _closed(closure: catalog.Closure) -> Closed:
 def _absences(resource_id: int, closures: Iterable[catalog.Closure]) -> list[Minutes]:
     whole_site = [c for c in closures if c.resource_id is None and c.room_id is None]
     return [_closed(c).span for c in (*whole_site, *(c for c in closures if c.resource_id == resource_id))]
-
-
-def _kilograms(value: str, unit: str) -> float | None:
-    """None for what is no number, has a comparator before it, or a unit that nobody knows."""
-    try:
-        return float(value) * KILOGRAMS[unit.strip().lower() or "kg"]
-    except (ValueError, KeyError):
-        return None

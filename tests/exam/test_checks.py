@@ -15,6 +15,8 @@ from ris.outbox.model import StoredEvent
 from ris.patient import clinical, screening
 from ris.patient.clinical import AllergyData, ObservationData
 from ris.patient.model import Answer, ObservationKind, Patient, Question, Sex
+from ris.scheduling.rules import service as rules
+from ris.scheduling.rules.service import RuleData
 from tests.factories.hospital import Hospital
 from tests.factories.orders import booked
 
@@ -83,6 +85,26 @@ def test_what_is_known_answers_a_point_while_it_is_new_and_stops_when_it_is_bad(
     for kind, value, days, expected in SAID:
         observe(ris, hospital, exam, kind, value, timedelta(days=days))
         assert listed(ris, exam)["kidneys" if kind is ObservationKind.egfr else "pregnancy"] is expected
+
+
+def test_the_limits_are_those_of_the_rules_about_the_exam(ris: Ris, hospital: Hospital) -> None:
+    with_contrast(ris)
+    exam = booked(ris, hospital, "CTCHESTC")
+    observe(ris, hospital, exam, ObservationKind.egfr, "42", timedelta(days=20))
+    assert (listed(ris, exam)["kidneys"], "pregnancy" in listed(ris, exam)) == (Verdict.known, False), "56 years old"
+    with ris.uow() as uow:
+        rules.add(uow, RuleData("Other exams", "renal", "block", "", {"exams": "MR", "lowest": "60", "days": "1"}))
+        rules.add(uow, RuleData("Switched off", "renal", "off", "", {"exams": "CT", "lowest": "60", "days": "1"}))
+    assert listed(ris, exam)["kidneys"] is Verdict.known
+    with ris.uow() as uow:
+        rules.add(uow, RuleData("Old values", "renal", "warn", "", {"exams": "CT", "lowest": "30", "days": "14"}))
+        rules.add(uow, RuleData("Ages", "pregnancy", "warn", "", {"exams": "CT", "age_from": "10", "age_to": "60", "days": "14"}))
+    assert (listed(ris, exam)["kidneys"], listed(ris, exam)["pregnancy"]) == (Verdict.ask, Verdict.ask)
+    with ris.uow() as uow:
+        rules.add(uow, RuleData("Weak kidneys", "renal", "block", "", {"exams": "CT+C", "lowest": "45", "days": "400"}))
+    assert listed(ris, exam)["kidneys"] is Verdict.stop, "of several rules the strictest"
+    with ris.read() as session:
+        assert any("below 45" in point.text for point in checks.points(session, exam.id, NOW))
 
 
 def test_what_the_patient_said_in_the_safety_screen_counts(ris: Ris, hospital: Hospital) -> None:

@@ -23,7 +23,7 @@ ALLERGIES = ("Iodinated contrast medium", "Penicillin", "Latex", "Gadobutrol")
 def write(uow: UnitOfWork) -> None:
     """They hold from now on: what was booked before was not asked about."""
     for row in read("rules"):
-        parameters = dict(part.split("=", 1) for part in row["parameters"].split(";"))
+        parameters = dict(part.split("=", 1) for part in row["parameters"].split(";") if part)
         rules.add(uow, RuleData(row["name"], row["kind"], row["severity"], row["override"], parameters, moment=row["moment"]))
 
 

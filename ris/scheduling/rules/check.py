@@ -147,6 +147,11 @@ def hold_to_rules(
         _keep(uow, procedure, step, finding, answers[finding.key].strip())
 
 
+def decides(session: Session, site_id: int, kind: str) -> bool:
+    """Whether a rule of that kind is held to bookings at a site."""
+    return any(rule.kind == kind for rule in _rules(session, site_id, Moment.booking))
+
+
 def _rules(session: Session, site_id: int, moment: Moment) -> Sequence[Rule]:
     wanted = sa.select(Rule).where(
         Rule.severity != Severity.off, Rule.moment.in_((moment, Moment.both)), sa.or_(Rule.site_id.is_(None), Rule.site_id == site_id)

@@ -81,6 +81,8 @@ class Place:
     room_name: str
     starts_at: datetime
     ends_at: datetime
+    weight_limit_kg: int | None = None
+    """What its table carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,9 @@ class Facts:
 def gather(session: Session, now: datetime, procedure_id: int, room_id: int, starts_at: datetime, ends_at: datetime) -> Facts:
     """The facts about an exam in a room at a time. Raises NoResultFound when exam or room is not there."""
     zone, exam, person = _exam_and_person(session, now, procedure_id)
-    room_name = session.scalars(sa.select(Room.name).where(Room.id == room_id)).one()
+    room_name, weight_limit_kg = session.execute(sa.select(Room.name, Room.weight_limit_kg).where(Room.id == room_id)).one()
     cover = cover_of(session, person.patient_id, procedure_id, exam.code, local(starts_at, zone).date())
-    place = Place(room_id, room_name, starts_at, ends_at)
+    place = Place(room_id, room_name, starts_at, ends_at, weight_limit_kg)
     return Facts(now, zone, exam, place, person, _others(session, person.patient_id, procedure_id), cover)
 
 

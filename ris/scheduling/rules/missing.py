@@ -146,9 +146,9 @@ def _pregnancy(parameters: Mapping[str, Any], now: datetime) -> Iterator[tuple[L
     today, days = now.date(), parameters["days"]
     youngest, oldest = (today - timedelta(days=round(years * 365.25)) for years in (parameters["age_from"], parameters["age_to"] + 1))
     is_of_age = sa.or_(Patient.birth_date.is_(None), Patient.birth_date.between(oldest, youngest))
-    answered = _of_patient(
-        ScreeningAnswer, ScreeningAnswer.question == Question.pregnancy, ScreeningAnswer.answered_at >= now - timedelta(days=days)
-    )
+    holds = sa.or_(ScreeningAnswer.holds_until.is_(None), ScreeningAnswer.holds_until > now)
+    since = ScreeningAnswer.answered_at >= now - timedelta(days=days)
+    answered = _of_patient(ScreeningAnswer, ScreeningAnswer.question == Question.pregnancy, since, holds)
     value = sa.func.lower(Observation.value)
     is_said = sa.not_(sa.or_(value == "u", *(value.like(f"{word}%") for word in ("unk", "not known", "indeterm"))))
     told = _observed((ObservationKind.pregnancy,), now, days, is_said)

@@ -119,6 +119,12 @@ KINDS: Mapping[str, Kind] = {
         planning.target,
         (Exams("exams", "Exams that are looked at", "*"),),
     ),
+    "weight": Kind(
+        "Weight limit of the room",
+        "the patient weighs more than the table of the room carries; without such a rule nobody may book it at all.",
+        planning.weight,
+        (),
+    ),
     "authorization": Kind(
         "Authorisation of the payer",
         "a payer wants to be asked before, and no authorisation covers the exam on its day; not for STAT.",

@@ -1,4 +1,4 @@
-"""Rules that look at the plan itself: time enough for the preparation, a protocol, and in time for who asked for it."""
+"""Rules that look at the plan itself: time for the preparation, a protocol, in time for who asked for it, a table that carries."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,6 +6,7 @@ from datetime import timedelta
 from ris.base.clock import local
 from ris.base.ref import Ref
 from ris.order.status import Priority
+from ris.patient import safety
 from ris.scheduling.rules.facts import Facts
 from ris.scheduling.rules.finding import Objection, Way
 from ris.scheduling.rules.kinds.parameter import Parameters
@@ -52,5 +53,20 @@ def target(facts: Facts, parameters: Parameters) -> Iterator[Objection]:
             Way("Take one of the earlier free times", day=local(max(facts.now, wanted), facts.zone).date()),
             Way("Move something that can wait, or book over it", day=local(wanted, facts.zone).date()),
             Way("Ask the radiologist whether it can wait", Ref("protocol", exam.procedure_id)),
+        ),
+    )
+
+
+def weight(facts: Facts, _parameters: Parameters) -> Iterator[Objection]:
+    """The table of the room carries less than the patient weighs. About every exam: nothing else holds the booking back then."""
+    place, known = facts.place, safety.weight_kg(facts.person.observations)
+    if known is None or place.weight_limit_kg is None or known <= place.weight_limit_kg:
+        return
+    yield Objection(
+        f"{place.room_name} carries {place.weight_limit_kg} kg, and the patient weighs {known:g} kg",
+        (
+            Way("Take a room whose table carries more", day=facts.day),
+            Way("Weigh the patient again, and enter the weight", Ref("patient", facts.person.patient_id)),
+            Way("Ask whoever is in charge of the room, and write down who said that it may be done"),
         ),
     )

@@ -24,6 +24,7 @@ from ris.program import Program
 from ris.protocol.queries import needs_protocol, protocol
 from ris.questionnaire import queries as forms
 from ris.report.reading import statuses
+from ris.scheduling.rules.limits import limits_for
 from ris.scheduling.rules.queries import answers
 from ris.staff.permission import Permission
 from ris.web import live
@@ -74,7 +75,9 @@ def _gather(ris: Program, procedure_id: int) -> Shown:
             "alerts": alerts.of_patients(session, (exam.patient_id,), ris.clock()).get(exam.patient_id, ()),
             "allergies": allergies,
             "observations": observations,
-            "against_contrast": against_contrast(allergies, observations) if exam.contrast else [],
+            "against_contrast": against_contrast(allergies, observations, limits_for(session, procedure_id).lowest_egfr)
+            if exam.contrast
+            else [],
             "ambulatory": [AMBULATORY.get(code, code) for code in (exam.ambulatory_status or "").split()],
             "screening": screened(session, exam.patient_id, ris.clock()),
             "forms": forms.states(session, procedure_id, ris.clock()),
