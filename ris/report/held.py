@@ -9,7 +9,9 @@ from ris.base.errors import NotFound, Stale
 from ris.base.machine import Requirement
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork
+from ris.catalog.model import Site
 from ris.order import service as orders
+from ris.order.model import Order
 from ris.report import status, versions
 from ris.report.model import Report, ReportProcedure, UnreadExam
 from ris.report.status import ReportStatus
@@ -59,6 +61,11 @@ def after(uow: UnitOfWork, report: Report, step: str, text: str = "", **met: boo
 def site_of(uow: UnitOfWork, report: Report) -> int:
     """Where its exams are done."""
     return versions.procedures(uow.session, report)[0].site_id
+
+
+def zone_of(uow: UnitOfWork, report: Report) -> str:
+    """By whose clock its notices are dated."""
+    return uow.session.scalars(sa.select(Site.zone).join(Order, Order.site_id == Site.id).where(Order.id == report.order_id)).one()
 
 
 def unclaim(uow: UnitOfWork, report: Report) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ris.base.clock import local
 from ris.base.errors import NotFound
 from ris.base.uow import UnitOfWork, service
 from ris.report import held, versions
@@ -69,7 +70,7 @@ def take_back(uow: UnitOfWork, *, report_id: int) -> Report:
     step = "take_back_approval" if signed.kind is VersionKind.final and report.author_id else STEPS.get(signed.kind, "take_back")
     is_waiting = signed.published_at is None and signed.kind in STEPS
     report.status = held.after(uow, report, step, signed_by_you=signed.signer_id == uow.actor.id, unpublished=is_waiting)
-    heading = f"TAKEN BACK {uow.now:%Y-%m-%d %H:%M} UTC {uow.actor.name}"
+    heading = f"TAKEN BACK {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}"
     withdrawal = versions.sign(uow, report, VersionKind.withdrawal, f"{heading}\n\n{signed.text}", password_checked=False)
     uow.session.flush()
     _restore(uow, report, signed)
@@ -83,7 +84,7 @@ def _restore(uow: UnitOfWork, report: Report, signed: ReportVersion) -> None:
     uow.touch()
     report.draft_at = uow.now
     if signed.kind is VersionKind.final:
-        report.draft_text = signed.text
+        report.draft_text, report.drafted_by_id = signed.text, uow.actor.id
         held.mark_unread(uow, report)
         uow.session.execute(sa.delete(ReportDiscrepancy).where(ReportDiscrepancy.final_id == signed.id))
         return

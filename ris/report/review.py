@@ -40,6 +40,7 @@ def recall(uow: UnitOfWork, *, report_id: int) -> Report:
     report.status = held.after(uow, report, "recall")
     uow.touch()
     report.author_id = report.supervisor_id = report.submitted_at = None
+    report.drafted_by_id = uow.actor.id
     uow.session.flush()
     uow.emit(held.event(uow, "report.recalled", report))
     return report

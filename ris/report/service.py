@@ -8,9 +8,9 @@ from ris.base.clock import local
 from ris.base.errors import NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
 from ris.base.uow import Event, UnitOfWork, service
-from ris.catalog.model import Procedure, Site
+from ris.catalog.model import Procedure
 from ris.order import service as orders
-from ris.order.model import Order, RequestedProcedure
+from ris.order.model import RequestedProcedure
 from ris.order.status import ProcedureStatus
 from ris.report import held, publication, review, signing, versions
 from ris.report.model import Report, ReportProcedure, ReportVersion, UnreadExam
@@ -121,7 +121,7 @@ def addend(uow: UnitOfWork, *, report_id: int, text: str, password_checked: bool
     base = versions.standing(uow, report)
     below = base.text if base else ""
     signing.refuse_changed(uow, report, displayed=displayed, text=below)
-    heading = f"ADDENDUM {local(uow.now, _zone(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}"
+    heading = f"ADDENDUM {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}"
     whole = f"{heading}\n{text.strip()}\n\n{below}"
     return signing.sign(uow, report, "addend", VersionKind.addendum, text, whole=whole, password_checked=password_checked)
 
@@ -140,7 +140,7 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
     signed = versions.standing(uow, report)
     if signed is None:
         raise NotFound(f"report {report_id} has no signed version")
-    heading = f"RETRACTED {local(uow.now, _zone(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}\nReason: {reason.strip()}"
+    heading = f"RETRACTED {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}\nReason: {reason.strip()}"
     version = versions.sign(uow, report, VersionKind.retraction, f"{heading}\n\n{signed.text}", password_checked=password_checked)
     report.draft_text, report.draft_at = _template_of(uow, versions.procedures(uow.session, report)[0]), None
     report.author_id = report.supervisor_id = report.submitted_at = None
@@ -163,7 +163,3 @@ def await_reading(uow: UnitOfWork, event: Event) -> None:
 
 def _template_of(uow: UnitOfWork, procedure: RequestedProcedure) -> str:
     return uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id)) or ""
-
-
-def _zone(uow: UnitOfWork, report: Report) -> str:
-    return uow.session.scalars(sa.select(Site.zone).join(Order, Order.site_id == Site.id).where(Order.id == report.order_id)).one()

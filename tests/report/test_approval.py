@@ -139,6 +139,7 @@ def test_the_author_recalls_a_reading_while_nobody_reviews_it(ris: Ris, hospital
         service.release(uow, report_id)
     with ris.uow(hospital.actor("resident")) as uow:
         review.recall(uow, report_id=report_id)
+    assert lists(ris, hospital, "resident") == {"drafts": 1}
     claim(ris, hospital, "resident", exam)
     assert (shown(ris, exam).status, shown(ris, exam).draft_text) == ("draft", READING)
 
@@ -191,6 +192,7 @@ class TestWithADelay:
             publication.take_back(uow, report_id=report_id)
         row = shown(ris, exam)
         assert (row.status, row.draft_text, row.shown) == ("draft", READING, None)
+        assert lists(ris, hospital, "radiologist") == {"drafts": 1}
         assert [(v.kind, v.is_taken_back, v.unaltered) for v in row.versions] == [("withdrawal", True, True), ("final", True, True)]
         clock.advance(hours=1)
         assert self.published(ris) == 0
