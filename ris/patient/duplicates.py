@@ -51,9 +51,9 @@ class Pair:
     score: int
 
 
-def find(session: Session) -> list[Pair]:
-    """Every pair that is likely enough, the likeliest first."""
-    wanted = sorted(set(itertools.chain.from_iterable(_sharing(session, block) for block in BLOCKS)))
+def find(session: Session, most_of_a_block: int = MOST_OF_A_BLOCK) -> list[Pair]:
+    """Every pair that is likely enough, the likeliest first; a key that more patients share than `most_of_a_block` tells nothing."""
+    wanted = sorted(set(itertools.chain.from_iterable(_sharing(session, block, most_of_a_block) for block in BLOCKS)))
     pairs: list[Pair] = []
     for first in range(0, len(wanted), _READ_AT_ONCE):
         pairs += _likely(session, wanted[first : first + _READ_AT_ONCE])
@@ -81,12 +81,12 @@ def _is_by_phone(alike: Alike) -> bool:
     return "birth date" not in alike.differs and "telephone" in alike.agrees
 
 
-def _sharing(session: Session, block: _Block) -> Iterator[tuple[int, int]]:
+def _sharing(session: Session, block: _Block, most: int) -> Iterator[tuple[int, int]]:
     columns, where = block
     names = [f"k{n}" for n in range(len(columns))]
     keyed = [column.label(name) for name, column in zip(names, columns, strict=True)]
     size = sa.func.count()
-    shared = sa.select(*keyed).where(*_IS_COMPARED, *where).group_by(*columns).having(size > 1, size <= MOST_OF_A_BLOCK).subquery("shared")
+    shared = sa.select(*keyed).where(*_IS_COMPARED, *where).group_by(*columns).having(size > 1, size <= most).subquery("shared")
     same = [column == shared.c[name] for name, column in zip(names, columns, strict=True)]
     order = [shared.c[name] for name in names]
     rows = session.execute(sa.select(Patient.id, *order).join(shared, sa.and_(*same)).where(*_IS_COMPARED).order_by(*order, Patient.id))

@@ -80,15 +80,14 @@ def test_pairs_are_proposed_by_night_and_on_demand_until_they_are_decided(ris: R
         proposals.tell_apart(uow, 10**15)
 
 
-def test_a_key_that_many_share_is_passed_over(ris: Ris, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "MOST_OF_A_BLOCK", 3)
+def test_a_key_that_many_share_is_passed_over(ris: Ris) -> None:
     with ris.uow() as uow:
         keys = [make_patient(uow, "Common", "Jo", born=D(1970, 1, 1)).id for _ in range(4)]
     with ris.read() as session:
-        assert duplicates.find(session) == []
+        assert duplicates.find(session, 3) == []
     with ris.uow() as uow:
         patients.merge(uow, survivor_id=keys[0], loser_id=keys[1])
     with ris.read() as session:
-        assert {(pair.one_id, pair.other_id) for pair in duplicates.find(session)} == {
+        assert {(pair.one_id, pair.other_id) for pair in duplicates.find(session, 3)} == {
             (keys[0], keys[2]), (keys[0], keys[3]), (keys[2], keys[3])
         }  # fmt: skip

@@ -1,11 +1,9 @@
 """The command line as an operator types it."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner, Result
 
 from ris.audit.model import AuditEntry
 from ris.base.clock import utc_now
@@ -16,34 +14,11 @@ from ris.journal.service import digest
 from ris.partner.model import Partner
 from ris.processes import database, lock
 from ris.processes.alone import Alone
-from ris.processes.commands import main
 from ris.settings import Data, Settings
 from ris.staff import service as staff
 from ris.staff.model import RoleAssignment, User
 from tests.messages.samples import cancel, order
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "ris.toml"
-    path.write_text(
-        f'[data]\ndir = "{tmp_path}/data"\n[[partner]]\nname = "EHR"\napplication = "EHR"\nfacility = "HOSP"\nresult_port = 2576\n'
-    )
-    return path
-
-
-def typed(config: Path, *arguments: str, answers: str = "") -> Result:
-    return CliRunner().invoke(main, ["--config", str(config), *arguments], input=answers)
-
-
-@pytest.fixture
-def installed(config: Path, sqlite_template: Path) -> Path:
-    """The tables are those of a template: making them anew each time takes longer than the tests."""
-    data = config.parent / "data"
-    data.mkdir()
-    shutil.copyfile(sqlite_template, data / "ris.db")
-    assert "newest schema" in typed(config, "db", "upgrade").output
-    return config
+from tests.processes.command_line import typed
 
 
 def opened(config: Path) -> Ris:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tests.processes.test_commands import config, installed, typed  # noqa: F401 (fixtures)
+from tests.processes.command_line import typed
 
 
-def test_a_file_is_looked_at_taken_in_and_written_again(installed: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_is_looked_at_taken_in_and_written_again(installed: Path, tmp_path: Path) -> None:
     file = tmp_path / "materials.csv"
     file.write_text("code,name,kind,unit\nSALINE,Saline,supply,\n")
     wrong = typed(installed, "import-csv", "material", str(file), "--apply")

@@ -1,12 +1,13 @@
 """What every kind of thing that is administered has in common: it is read as a sheet of texts, checked, and written."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.base.errors import NotFound
+from ris.base.errors import NotAllowedNow, NotFound
 from ris.base.orm import Base
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import OpeningHours, Resource, ResourceHours, Room, Site
@@ -19,7 +20,7 @@ NAMED: Mapping[str, Any] = {"site": Site, "room": Room, "resource": Resource}
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-class Sheet:
+class Sheet(ABC):
     """One kind of thing. `key` is the key of its row, or of the row that it belongs to."""
 
     name: ClassVar[str]
@@ -36,15 +37,17 @@ class Sheet:
     is_removed: ClassVar[bool] = False
     """Whether a person may take it away; else it is switched off."""
 
+    @abstractmethod
     def read(self, session: Session, key: int) -> Texts | None:
         """As it is now; None when it is not there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, uow: UnitOfWork, key: int, values: Mapping[str, Any]) -> None:
-        raise NotImplementedError
+        """Keeps the values of the fields."""
 
     def remove(self, uow: UnitOfWork, key: int) -> None:
-        raise NotImplementedError
+        """Takes it away. Raises NotAllowedNow for a kind that is only switched off."""
+        raise NotAllowedNow(f"{self.label} is not taken away")
 
     def needed_by(self, session: Session, key: int) -> str:
         """What names it, so that it cannot go again; empty when nothing does."""
@@ -54,9 +57,9 @@ class Sheet:
         """The site that it belongs to; None for a site that is about to be added, and for a code that nobody knows."""
         return session.scalar(sa.select(Site.id).where(Site.code == texts.get("site", "")))
 
+    @abstractmethod
     def find(self, session: Session, texts: Texts) -> int | None:
         """The key of the thing with these texts in the fields of `identity`; None when there is none, or they cannot be read."""
-        raise NotImplementedError
 
     def check(self, session: Session, key: int, values: Mapping[str, Any]) -> Mapping[str, str]:
         """What is wrong between fields, or with other rows: field to a sentence."""
