@@ -5,6 +5,7 @@ from ris.audit.service import record_event as audit_event
 from ris.base.orm import Base
 from ris.billing import model as billing_model
 from ris.catalog import model as catalog_model
+from ris.critical import model as critical_model
 from ris.exam import model as exam_model
 from ris.journal import model as journal_model
 from ris.notice import model as notice_model
@@ -26,9 +27,9 @@ from ris.staff import model as staff_model
 from ris.task import model as task_model
 
 MODELS = (
-    audit_model, billing_model, catalog_model, exam_model, journal_model, notice_model, order_model, outbox_model, partner_model,
-    patient_model, protocol_model, questionnaire_model, referrer_model, report_model, rules_model, scheduling_model, staff_model,
-    task_model,
+    audit_model, billing_model, catalog_model, critical_model, exam_model, journal_model, notice_model, order_model, outbox_model,
+    partner_model, patient_model, protocol_model, questionnaire_model, referrer_model, report_model, rules_model, scheduling_model,
+    staff_model, task_model,
 )  # fmt: skip
 """Every floor's tables: a foreign key may name a table only once its module is loaded."""
 

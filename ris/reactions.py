@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
+from ris.critical import signing as critical
 from ris.exam import consent
 from ris.notice import consent as mail_consent
 from ris.notice import plan
@@ -46,8 +47,10 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "message.let_in": (message.settle_let_in,),
     "exam.completed": (report.await_reading, billing.capture_technical, billing.capture_supplies),
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
+    "report.signed": (critical.require_told,),
+    "report.taken_back": (critical.hold_taken_back,),
     "report.published": (billing.capture_professional,),
-    "report.retracted": (billing.void_professional,),
+    "report.retracted": (critical.withdraw_with_report, billing.void_professional),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ris.catalog.kinds import RECORDS as CATALOGUE
 from ris.catalog.records.record import Record
+from ris.critical.records import RECORDS as CRITICAL
 from ris.imports.appointments import APPOINTMENTS
 from ris.imports.kind import Kind
 from ris.imports.patients import PATIENTS
@@ -12,7 +13,7 @@ from ris.imports.records import kind_of
 from ris.imports.reports import REPORTS
 from ris.protocol.codes import PROTOCOL_CODE
 
-RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE)}
+RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE, *CRITICAL)}
 """The reference data that is edited one by one too."""
 
 KINDS: Mapping[str, Kind] = {

@@ -10,6 +10,7 @@ class Permission(enum.StrEnum):
     CATALOG_MANAGE = "catalog:manage"
     CHARGE_READ = "charge:read"
     CHARGE_RELEASE = "charge:release"
+    CRITICAL_TELL = "critical:tell"
     EXAM_PERFORM = "exam:perform"
     EXAM_READ = "exam:read"
     FORM_MANAGE = "form:manage"
@@ -51,12 +52,16 @@ _BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OV
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "scheduler": ("Scheduler", (*_CLINICAL, *_BOOKING)),
     "lead_scheduler": ("Lead scheduler", (*_CLINICAL, *_BOOKING, P.PLACE_MANAGE, P.SCHEDULE_OVERBOOK)),
-    "front_desk": ("Front desk", (*_CLINICAL, *_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE)),
+    "front_desk": (
+        "Front desk",
+        (*_CLINICAL, *_DESK, P.CRITICAL_TELL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE),
+    ),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (
         "Radiologist",
         (
             *_CLINICAL,
+            P.CRITICAL_TELL,
             P.PATIENT_SCREEN,
             P.PROTOCOL_APPROVE,
             P.PROTOCOL_PROPOSE,
@@ -68,7 +73,7 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
             P.SAFETY_OVERRIDE,
         ),
     ),
-    "resident": ("Resident", (*_CLINICAL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE, P.REPORT_WRITE)),
+    "resident": ("Resident", (*_CLINICAL, P.CRITICAL_TELL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE, P.REPORT_WRITE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (
         "Integration analyst",

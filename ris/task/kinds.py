@@ -19,6 +19,8 @@ KINDS = {
     "visit_cancelled": TaskKind("Visit cancelled", "Ask whether the exams of this order are still wanted."),
     "report_arrived": TaskKind("A report has come", "Read the message, and take from it what belongs into the report."),
     "report_unmatched": TaskKind("A report without an exam", "Find the exam that it belongs to, or file it outside."),
+    "critical_overdue": TaskKind("Critical result: nobody was told", "Tell who must know now, and write it down on the result's page."),
+    "critical_taken_back": TaskKind("Critical result does not hold", "Tell everybody who was told of it that it does not hold."),
     "earlier_slot": TaskKind("An earlier slot is free", "Ask the patient, and say on the waiting list whether it is wanted."),
     "appointment_to_move": TaskKind(
         "Appointment to move", "Its room, or who helps, is not there for it any more: agree on another time, or say why it stays."

@@ -26,6 +26,7 @@ NAVIGATION = (
     Item("Exams", "worklist.show", Permission.EXAM_PERFORM, {"name": "technologist"}),
     Item("Reading", "worklist.show", Permission.REPORT_WRITE, {"name": "reading"}),
     Item("My reports", "mine.index", Permission.REPORT_WRITE),
+    Item("Critical", "critical.index", Permission.REPORT_READ),
     Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),

@@ -12,6 +12,7 @@ PAGES = {
     "Exams": "The exams of the rooms: start, write down what was done, complete.",
     "Reading": "Exams that wait for a report, the most urgent first, and who is at which.",
     "My reports": "Your own reports: begun, sent back to you, or waiting for your signature.",
+    "Critical": "Critical results of which somebody must be told, with the time that is left.",
     "Protocols": "Exams for which somebody says beforehand how they are done.",
     "Charges": "What is held back from billing and why, and what goes out tonight.",
     "Tasks": "What the program could not decide and a person must.",

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from ris.base.machine import Machine
+from ris.critical.status import CRITICAL
 from ris.hl7.outbound import DEFAULTS, TELLS, orm_o01, siu_s12, study
 from ris.notice.status import NOTICE
 from ris.order.status import PROCEDURE
@@ -18,7 +19,7 @@ from ris.web.worklists import WORKLISTS
 from tests.architecture import profiles_in, profiles_out
 
 ROOT = Path(__file__).parents[2]
-MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, DELIVERY, NOTICE)
+MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, CRITICAL, DELIVERY, NOTICE)
 
 
 def floors() -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from ris.base.errors import NotAllowedNow
 from ris.base.machine import Machine, Requirement, step
+from ris.critical.status import CRITICAL
 from ris.notice.status import NOTICE
 from ris.order.status import ORC_5, PRIORITY_RANK, PROCEDURE, OrderStatus, Priority, ProcedureStatus, order_status
 from ris.outbox.status import DELIVERY
@@ -19,6 +20,7 @@ MACHINES: dict[str, Machine[Any]] = {
     "protocol": PROTOCOL,
     "appointment": STEP,
     "report": REPORT,
+    "critical result": CRITICAL,
     "delivery": DELIVERY,
     "notice": NOTICE,
 }

@@ -33,6 +33,7 @@ from ris.staff.model import Role
 from ris.staff.permission import ROLES, Permission
 from ris.task import service as tasks
 from ris.web.access import PUBLIC, SIGNED_IN, needed
+from tests.factories.critical import critical_result
 from tests.factories.hospital import Hospital, build_hospital
 from tests.factories.orders import MONDAY, make_order, make_patient
 from tests.questionnaire.forms import published
@@ -79,6 +80,12 @@ ROUTES: dict[str, P | str] = {
     "consent.give": P.PATIENT_SCREEN,
     "consent.show": P.PATIENT_SCREEN,
     "consent.withdraw": P.PATIENT_SCREEN,
+    "critical.flag": P.REPORT_WRITE,
+    "critical.index": P.REPORT_READ,
+    "critical.one": P.REPORT_READ,
+    "critical.show": P.REPORT_READ,
+    "critical.tell": P.CRITICAL_TELL,
+    "critical.withdraw": P.REPORT_WRITE,
     "exam.cancel": P.ORDER_CANCEL,
     "exam.show": P.EXAM_READ,
     "exam_rules.answer": P.RULE_OVERRIDE,
@@ -325,7 +332,18 @@ ENDS_SESSIONS = ("account.", "users.")
 """Pages after which a person may have to log in again."""
 FORMS = {"users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
-AT_A_SITE = {"charge_id", "notice_id", "order_id", "patient_id", "procedure_id", "response_id", "step_id", "task_id", "user_id"}
+AT_A_SITE = {
+    "charge_id",
+    "critical_id",
+    "notice_id",
+    "order_id",
+    "patient_id",
+    "procedure_id",
+    "response_id",
+    "step_id",
+    "task_id",
+    "user_id",
+}
 """What belongs to one site; a patient to those of the exams. Messages and destinations belong to the whole hospital."""
 NOT_THERE = 10**18
 
@@ -404,6 +422,8 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         names = ("mr-safety",) if site == "MAIN" else ("pregnancy",)
         response_id = filling.begin(uow, procedure_id=procedure_id, version_id=published(uow, *names)[names[0]]).id
+        # Of another exam, so that this one has no report.
+        found = critical_result(uow, make_order(uow, hospital, site=site).procedures[0].id, hospital.users["radiologist"])
         told = uow.add(
             Notice(
                 step_id=step_id, site_id=hospital.sites[site], kind=NoticeKind.confirmation, cancelled=[], state=NoticeState.sent,
@@ -414,6 +434,7 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         return {
             "response_id": response_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
+            "critical_id": found.id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
             "authorization_id": agreed.id, "document_id": paper.id, "notice_id": told.id, "contact_id": contact.id,
         }  # fmt: skip

@@ -7,6 +7,7 @@ from ris.web.pages.audit.views import bp as audit
 from ris.web.pages.catalog.views import bp as catalog
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.consent.views import bp as consent
+from ris.web.pages.critical.views import bp as critical
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.forms.views import bp as forms
 from ris.web.pages.health.views import bp as health
@@ -53,6 +54,7 @@ PAGES: tuple[Blueprint, ...] = (
     contacts,
     coverage,
     consent,
+    critical,
     exam,
     exam_rules,
     forms,

@@ -1,0 +1,1 @@
+"""Pages of critical results and of who is on call."""
