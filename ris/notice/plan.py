@@ -27,19 +27,22 @@ def tell_booked(uow: UnitOfWork, event: Event) -> None:
     step = _step(uow, event.about.id)
     if step.starts_at <= uow.now + timedelta(minutes=policy.delay_minutes):
         return
-    if not any(notice.kind in _STANDING for notice in _waiting(uow, step)):
+    if not any(notice.kind in _STANDING for notice in _waiting(uow, _of_group(step))):
         _add(uow, step, NoticeKind.confirmation, _soon(uow, policy))
     _plan_reminders(uow, step, policy)
 
 
 def tell_moved(uow: UnitOfWork, event: Event) -> None:
     """To hang on `scheduling.moved`. Another room at the same time is nothing that a patient need be told."""
+    before = event.facts["before"]
+    has_left = before["site_id"] != event.site_id
+    kind = NoticeKind.confirmation if has_left and _leave(uow, event) else NoticeKind.change
     policy = _policy(uow, event)
-    if policy is None or event.facts["before"]["starts_at"] == event.facts["starts_at"]:
+    if policy is None or (before["starts_at"] == event.facts["starts_at"] and not has_left):
         return
     step = _step(uow, event.about.id)
-    if not any(notice.kind in _STANDING for notice in _waiting(uow, step)):
-        _add(uow, step, NoticeKind.change, _soon(uow, policy))
+    if not any(notice.kind in _STANDING for notice in _waiting(uow, _of_group(step))):
+        _add(uow, step, kind, _soon(uow, policy))
     _plan_reminders(uow, step, policy)
 
 
@@ -85,10 +88,25 @@ def _policy(uow: UnitOfWork, event: Event) -> MailPolicy | None:
     return active_policy(uow, event.site_id) if event.site_id is not None else None
 
 
+def _leave(uow: UnitOfWork, event: Event) -> bool:
+    """What the site that an appointment left has not sent of it yet; whether the patient knows of none so far."""
+    booking_id, of = event.facts["before"]["booking_id"], ScheduledProcedureStep
+    waiting = _waiting(uow, Notice.booking_id == booking_id if booking_id else Notice.step_id == event.about.id)
+    is_unknown = any(notice.kind is NoticeKind.confirmation and not notice.attempts for notice in waiting)
+    stays = sa.select(of).where(of.booking_id == booking_id, of.status == StepStatus.booked).order_by(of.id)
+    left = uow.session.scalars(stays).first() if booking_id else None
+    if left is None:
+        for notice in waiting:
+            drop(uow, notice, "the appointment was moved to another site")
+    elif policy := active_policy(uow, left.site_id):
+        _plan_reminders(uow, left, policy)
+    return is_unknown
+
+
 def _take_back(uow: UnitOfWork, step: ScheduledProcedureStep, policy: MailPolicy) -> None:
     if step.starts_at <= uow.now:
         return
-    waiting = _waiting(uow, step)
+    waiting = _waiting(uow, _of_group(step))
     is_left = any(each.status is StepStatus.booked for each in _group(uow, step))
     standing = [notice for notice in waiting if notice.kind in _STANDING]
     if not is_left:
@@ -114,7 +132,7 @@ def _is_taken_back(uow: UnitOfWork, step: ScheduledProcedureStep) -> bool:
 def _plan_reminders(uow: UnitOfWork, step: ScheduledProcedureStep, policy: MailPolicy) -> None:
     """One for each day on which something of the booking is, at each distance; what is planned already keeps its row."""
     wanted = _wanted_reminders(uow, _group(uow, step), policy)
-    for notice in _waiting(uow, step):
+    for notice in _waiting(uow, _of_group(step)):
         if notice.kind is not NoticeKind.reminder:
             continue
         due_at = wanted.pop((notice.step_id, notice.hours or 0), None)
@@ -173,10 +191,10 @@ def _group(uow: UnitOfWork, step: ScheduledProcedureStep) -> Sequence[ScheduledP
     return uow.session.scalars(sa.select(of).where(group_of(step)).order_by(of.starts_at, of.id)).all()
 
 
-def _waiting(uow: UnitOfWork, step: ScheduledProcedureStep) -> Sequence[Notice]:
+def _waiting(uow: UnitOfWork, which: sa.ColumnElement[bool]) -> Sequence[Notice]:
     """Locked: one that the sender has begun with is no longer among them, and one that is here it does not begin with."""
     uow.session.flush()
-    query = sa.select(Notice).where(_of_group(step), Notice.state.in_(WAITING)).order_by(Notice.id)
+    query = sa.select(Notice).where(which, Notice.state.in_(WAITING)).order_by(Notice.id)
     return uow.session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
 
 

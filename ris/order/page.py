@@ -32,6 +32,9 @@ class ProcedureLine:
     """Of a changed exam what was asked for, code and name; empty where that was in no catalogue."""
     asked_laterality: str
     combined_into_id: int | None
+    site_id: int
+    site_name: str
+    """Where it is done, which may be another site than the order's."""
 
     @property
     def has_begun(self) -> bool:
@@ -84,7 +87,9 @@ def order_page(session: Session, order_id: int) -> OrderPage | None:
             RequestedProcedure.laterality,
             RequestedProcedure.status, RequestedProcedure.ended_reason, RequestedProcedure.changed_at,
             sa.func.coalesce(_ASKED.code + " " + _ASKED.name, ""), RequestedProcedure.asked_laterality, RequestedProcedure.combined_into_id,
+            Site.id, Site.name,
         )
+        .join(Site, Site.id == RequestedProcedure.site_id)
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .outerjoin(_ASKED, _ASKED.id == RequestedProcedure.asked_procedure_id)
         .where(RequestedProcedure.order_id == order_id)

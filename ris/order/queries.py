@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ris.catalog.model import Modality, Procedure, Site
 from ris.order.model import Order, RequestedProcedure
@@ -64,10 +64,18 @@ class ExamRow(Named):
     """Codes of table 0009, parted by spaces."""
     contrast: bool | None
     """Whether the procedure is done with contrast; None while it is not known."""
+    ordered_site_id: int
+    ordered_site_name: str
+    """Where it was ordered; `site_id` is where it is done."""
+
+    @property
+    def is_done_elsewhere(self) -> bool:
+        return self.site_id != self.ordered_site_id
 
 
 PROCEDURE_NAME = sa.func.coalesce(Procedure.name, sa.func.nullif(RequestedProcedure.partner_text, ""), RequestedProcedure.partner_code)
 """A column for queries over a requested procedure and, as far as it is known, its catalogue entry."""
+_ORDERED_AT = aliased(Site)
 _COLUMNS = (
     RequestedProcedure.id, RequestedProcedure.accession_number, RequestedProcedure.study_instance_uid,
     PROCEDURE_NAME,
@@ -76,7 +84,7 @@ _COLUMNS = (
     Order.requested_at, Order.placed_at, Order.orderer_name, Order.reason, Order.clinical_information, Order.danger, Order.transport,
     Order.diagnosis, Partner.name, Visit.visit_number, Visit.location, Patient.id, Patient.family, Patient.given, Patient.birth_date,
     Patient.sex, MRN, Order.copies_to, Order.parent_number, Order.held_at, Order.held_reason, Order.held_by,
-    Order.held_by_placer, Visit.ambulatory_status, Procedure.contrast,
+    Order.held_by_placer, Visit.ambulatory_status, Procedure.contrast, _ORDERED_AT.id, _ORDERED_AT.name,
 )  # fmt: skip
 
 
@@ -87,6 +95,7 @@ def _exams(session: Session, *where: sa.ColumnElement[bool]) -> list[ExamRow]:
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
         .join(Site, Site.id == RequestedProcedure.site_id)
+        .join(_ORDERED_AT, _ORDERED_AT.id == Order.site_id)
         .outerjoin(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .outerjoin(Partner, Partner.id == Order.partner_id)
         .outerjoin(Visit, Visit.id == Order.visit_id)
@@ -102,14 +111,18 @@ def exam(session: Session, procedure_id: int) -> ExamRow | None:
 
 
 def exams_of_patient(session: Session, patient_id: int, site_ids: Collection[int]) -> list[ExamRow]:
-    """Newest first; only those of sites that the reader may see."""
-    return _exams(session, Order.patient_id == patient_id, RequestedProcedure.site_id.in_(site_ids))
+    """Newest first; only those that are done at, or were ordered at, sites that the reader may see."""
+    return _exams(session, Order.patient_id == patient_id, _done_or_ordered_at(site_ids))
 
 
 def visible_at(site_ids: Collection[int]) -> sa.ColumnElement[bool]:
-    """That a `Patient` has an exam at one of the sites, or none at all yet: a condition for searches and pages."""
+    """That a `Patient` has an exam at or from one of the sites, or none at all yet: a condition for searches and pages."""
     any_exam = sa.exists().where(Order.patient_id == Patient.id, RequestedProcedure.order_id == Order.id).correlate(Patient)
-    return any_exam.where(RequestedProcedure.site_id.in_(site_ids)) | ~any_exam
+    return any_exam.where(_done_or_ordered_at(site_ids)) | ~any_exam
+
+
+def _done_or_ordered_at(site_ids: Collection[int]) -> sa.ColumnElement[bool]:
+    return sa.or_(RequestedProcedure.site_id.in_(site_ids), Order.site_id.in_(site_ids))
 
 
 def is_visible(session: Session, patient_id: int, site_ids: Collection[int]) -> bool:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from ris.catalog.model import Procedure, Resource, Room, RoomProcedure, Site, StepPlan
 from ris.catalog.queries import preparation_in
@@ -16,6 +16,8 @@ from ris.patient.mrn import MRN
 from ris.patient.name import Named
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.status import STEP, StepStatus
+
+_ORDERED_AT = aliased(Site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class AppointmentDetail(Named):
     mrn: str | None
     preparation_told: str | None
     """How to prepare, in the patient's language; None where that is not known, or there is no such text."""
+    site_name: str
+    ordered_at: str
+    """Name of the site that ordered it, where that is another one; else empty."""
 
     @property
     def minutes(self) -> int:
@@ -75,13 +80,14 @@ def appointment(session: Session, step_id: int) -> AppointmentDetail | None:
             Order.priority, step.status, Site.id, Site.zone, Room.id, Room.name, step.starts_at, step.ends_at, step.booked_by,
             step.booked_at, step.cancel_reason, step.name, step.number,
             step.overbook_reason, Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN,
-            preparation_in(Patient.language),
+            preparation_in(Patient.language), Site.name, sa.case((_ORDERED_AT.id == Site.id, ""), else_=_ORDERED_AT.name),
         )
         .join(RequestedProcedure, RequestedProcedure.id == step.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
         .join(Patient, Patient.id == Order.patient_id)
         .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
         .join(Site, Site.id == step.site_id)
+        .join(_ORDERED_AT, _ORDERED_AT.id == Order.site_id)
         .join(Room, Room.id == step.room_id)
         .where(step.id == step_id)
     ).one_or_none()  # fmt: skip
@@ -136,10 +142,15 @@ class HeldPlace:
     step: int
     step_name: str
     site_id: int
+    site_name: str
     zone: str
     room_name: str
     starts_at: datetime
     ends_at: datetime
+
+
+def site_of_room(session: Session, room_id: int) -> Site | None:
+    return session.scalars(sa.select(Site).join(Room, Room.site_id == Site.id).where(Room.id == room_id)).one_or_none()
 
 
 def rooms_of(session: Session, site_id: int) -> list[tuple[int, str]]:
@@ -166,7 +177,7 @@ def held_places(session: Session, hold_id: int, user_id: int) -> list[HeldPlace]
     plans = session.scalars(sa.select(StepPlan).where(StepPlan.procedure_id.in_(codes)))
     names = {(plan.procedure_id, plan.step): plan.name for plan in plans}
     rooms = dict(rooms_of(session, held.site_id))
-    zone = zone_of(session, held.site_id)
+    site = session.get_one(Site, held.site_id)
 
     def place(said: dict[str, Any]) -> HeldPlace:
         _, accession, code, name, preparation = exams[said["procedure_id"]]
@@ -174,7 +185,7 @@ def held_places(session: Session, hold_id: int, user_id: int) -> list[HeldPlace]
         length = timedelta(minutes=said["minutes"] or minutes[said["room_id"], code, said["step"]])
         return HeldPlace(
             held.held_until, said["procedure_id"], accession, name, preparation, said["step"], names.get((code, said["step"]), ""),
-            held.site_id, zone, rooms[said["room_id"]], starts_at, starts_at + length,
+            site.id, site.name, site.zone, rooms[said["room_id"]], starts_at, starts_at + length,
         )  # fmt: skip
 
     return sorted((place(said) for said in held.places), key=lambda p: p.starts_at)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from ris.base.clock import local
 from ris.base.errors import Forbidden, Invalid, Occupied, RisError
 from ris.base.uow import UnitOfWork
-from ris.catalog.model import Site, StepPlan
+from ris.catalog.model import Room, Site, StepPlan
 from ris.order.model import RequestedProcedure
 from ris.scheduling import fits, gather, search
 from ris.scheduling.facts import Asked, Facts, Placed, Wishes
@@ -43,8 +43,24 @@ class Judged:
         return [*(Taking(key, starts_at, ends_at) for key in keys), Taking(f"patient:{patient_id}", starts_at, ends_at, patient_id)]
 
 
+def site_of(uow: UnitOfWork, procedures: Iterable[RequestedProcedure], places: Iterable[Place]) -> int:
+    """The one site of places for exams, which may be another than the exams are at.
+
+    Raises Invalid for rooms of several sites, Forbidden for who may not book at the site that they would go to.
+    """
+    sites = set(uow.session.scalars(sa.select(Room.site_id).where(Room.id.in_({place.room_id for place in places}))))
+    if len(sites) != 1:
+        raise Invalid("everything that is booked at once is at one site: this is not")
+    site_id = sites.pop()
+    goes_there = any(procedure.site_id != site_id for procedure in procedures)
+    if goes_there and uow.actor.kind == "user" and not rights_of(uow.session, uow.actor.id).may(Permission.SCHEDULE_BOOK, site_id):
+        raise Forbidden(f"you have no right to book at {uow.session.get_one(Site, site_id).name}")
+    return site_id
+
+
 def judge(
     uow: UnitOfWork,
+    site_id: int,
     procedures: Mapping[int, RequestedProcedure],
     places: Sequence[Place],
     wishes: Wishes,
@@ -57,9 +73,9 @@ def judge(
 
     `beside` are appointments of the exams that stay where they are. Raises Invalid, Occupied for what somebody could set aside.
     """
-    asked = _days_of(uow, procedures, places, wishes)
-    take_turn(uow, own.step_ids, _all_that_may_be_needed(uow, procedures, places, wishes))
-    facts = gather.for_exams(uow.session, list(procedures), asked, uow.now, own)
+    asked = _days_of(uow, site_id, places, wishes)
+    take_turn(uow, own.step_ids, _all_that_may_be_needed(uow, site_id, procedures, places, wishes))
+    facts = gather.for_exams(uow.session, list(procedures), asked, uow.now, own, site_id=site_id)
     position = {exam.procedure_id: number for number, exam in enumerate(facts.exams)}
     placed = [_placed(uow, facts, position[place.procedure_id], place) for place in places]
     placed = _helped(facts, wishes, placed)
@@ -102,21 +118,21 @@ def occupy_again(uow: UnitOfWork, steps: Sequence[ScheduledProcedureStep], proce
     """Takes what appointments had before they were given up. Raises as `judge` and `occupy`."""
     places = [Place(procedure.id, s.room_id, s.starts_at, s.number, (s.ends_at - s.starts_at) // timedelta(minutes=1)) for s in steps]
     reason = steps[0].overbook_reason
-    judged = judge(uow, {procedure.id: procedure}, places, wishes_of(steps[0]), overbooks=bool(reason))
+    judged = judge(uow, steps[0].site_id, {procedure.id: procedure}, places, wishes_of(steps[0]), overbooks=bool(reason))
     for step, placed in zip(steps, judged.placed, strict=True):
         occupy(uow, step, judged, placed, procedure, reason)
 
 
-def whole_plan(uow: UnitOfWork, procedure: RequestedProcedure, place: Place, wishes: Wishes) -> list[Place]:
+def whole_plan(uow: UnitOfWork, site_id: int, procedure: RequestedProcedure, place: Place, wishes: Wishes) -> list[Place]:
     """The place of the first step of an exam, and behind it those of its other steps, each as early as it can be.
 
     Raises Occupied when the others find no place.
     """
     if not uow.session.scalar(sa.select(sa.exists().where(StepPlan.procedure_id == procedure.procedure_id, StepPlan.active))):
         return [place]
-    day = local(place.starts_at, gather.zone_of(uow.session, procedure.site_id)).date()
+    day = local(place.starts_at, gather.zone_of(uow.session, site_id)).date()
     asked = Asked(day, day + timedelta(days=1), wishes=wishes)
-    facts = gather.for_exams(uow.session, [procedure.id], asked, uow.now)
+    facts = gather.for_exams(uow.session, [procedure.id], asked, uow.now, site_id=site_id)
     followed = search.following(facts, asked, _placed(uow, facts, 0, place))
     if followed is None:
         later = facts.exams[0].steps[1].name
@@ -135,24 +151,24 @@ def wishes_of(step: ScheduledProcedureStep | SlotHold) -> Wishes:
     return Wishes(step.staff_sex, step.with_anaesthesia)
 
 
-def _days_of(uow: UnitOfWork, procedures: Mapping[int, RequestedProcedure], places: Sequence[Place], wishes: Wishes) -> Asked:
+def _days_of(uow: UnitOfWork, site_id: int, places: Sequence[Place], wishes: Wishes) -> Asked:
     """The dates that the places touch, and a day on both sides for those of the patient's other appointments that are near."""
-    zone = uow.session.get_one(Site, next(iter(procedures.values())).site_id).zone
+    zone = gather.zone_of(uow.session, site_id)
     days = sorted(local(place.starts_at, zone).date() for place in places)
     return Asked(days[0] - timedelta(days=1), days[-1] + timedelta(days=1), wishes=wishes)
 
 
 def _all_that_may_be_needed(
-    uow: UnitOfWork, procedures: Mapping[int, RequestedProcedure], places: Sequence[Place], wishes: Wishes
+    uow: UnitOfWork, site_id: int, procedures: Mapping[int, RequestedProcedure], places: Sequence[Place], wishes: Wishes
 ) -> list[str]:
     """The keys of rooms, patients, and of everybody and everything that could help at the site."""
     rooms = {f"room:{place.room_id}" for place in places}
     patients = {f"patient:{procedure.order.patient_id}" for procedure in procedures.values()}
-    return sorted(rooms | patients | set(gather.helper_keys(uow.session, procedures.values(), wishes)))
+    return sorted(rooms | patients | set(gather.helper_keys(uow.session, site_id, procedures.values(), wishes)))
 
 
 def _placed(uow: UnitOfWork, facts: Facts, exam: int, place: Place) -> Placed:
-    """Raises Invalid for a room that cannot do the step, or is none of the site's."""
+    """Raises Invalid for a room that cannot do the step, or is out of use."""
     steps = facts.exams[exam].steps
     if not 1 <= place.step <= len(steps):
         raise Invalid("this exam has no such step")
@@ -162,7 +178,7 @@ def _placed(uow: UnitOfWork, facts: Facts, exam: int, place: Place) -> Placed:
     if place.room_id not in step.minutes:
         raise Invalid(f"this {step.name or 'exam'} cannot be done in this room")
     if place.room_id not in facts.rooms:
-        raise Invalid("this room belongs to another site, or is out of use")
+        raise Invalid("this room is out of use")
     start = minute(place.starts_at)
     return Placed(exam, place.step, place.room_id, (start, start + (place.minutes or step.minutes[place.room_id])))
 

@@ -36,8 +36,13 @@ class Own:
 NOTHING = Own()
 
 
-def for_exams(session: Session, procedure_ids: Sequence[int], asked: Asked, now: datetime, own: Own = NOTHING) -> Facts:
-    """About requested procedures of one patient at one site. Raises NotFound, Invalid, NotAllowedNow for an unmapped code."""
+def for_exams(
+    session: Session, procedure_ids: Sequence[int], asked: Asked, now: datetime, own: Own = NOTHING, *, site_id: int | None = None
+) -> Facts:
+    """About requested procedures of one patient at a site, that where they are now unless another one is named.
+
+    Raises NotFound, Invalid, NotAllowedNow for an unmapped code.
+    """
     rows = session.execute(
         sa.select(
             RequestedProcedure.id, RequestedProcedure.site_id, RequestedProcedure.procedure_id, Order.patient_id, Order.priority,
@@ -50,13 +55,13 @@ def for_exams(session: Session, procedure_ids: Sequence[int], asked: Asked, now:
     by_id = {row.id: row for row in rows}
     if not by_id or set(by_id) != set(procedure_ids):
         raise NotFound("an exam to be scheduled does not exist")
-    if len({(row.site_id, row.patient_id) for row in rows}) > 1:
+    if len({(site_id or row.site_id, row.patient_id) for row in rows}) > 1:
         raise Invalid("exams of one booking are of one patient at one site")
     if any(row.procedure_id is None for row in rows):
         raise NotAllowedNow("cannot schedule the exam: the ordered code is not in our catalogue yet")
     first = rows[0]
     wanted = [(procedure_id, by_id[procedure_id].procedure_id) for procedure_id in procedure_ids]
-    gathering = _Gathering(session, first.site_id, wanted, asked, now, own)
+    gathering = _Gathering(session, site_id or first.site_id, wanted, asked, now, own)
     is_stat = any(row.priority is Priority.stat for row in rows)
     classes = {row.patient_class for row in rows if row.patient_class}
     return gathering.facts(gathering.patient(first.patient_id, next(iter(sorted(classes)), ""), is_stat))
@@ -76,16 +81,15 @@ def zone_of(session: Session, site_id: int) -> str:
     return session.scalars(sa.select(catalog.Site.zone).where(catalog.Site.id == site_id)).one()
 
 
-def helper_keys(session: Session, procedures: Iterable[RequestedProcedure], wishes: Wishes) -> list[str]:
+def helper_keys(session: Session, site_id: int, procedures: Iterable[RequestedProcedure], wishes: Wishes) -> list[str]:
     """Keys of everything and everybody at the site that could be chosen for exams; none for exams that need no help."""
-    exams = list(procedures)
-    codes = [procedure.procedure_id for procedure in exams]
+    codes = [procedure.procedure_id for procedure in procedures]
     needs_any = bool(wishes.staff_sex) or wishes.with_anaesthesia
     needed = catalog.ProcedureNeed
     if not needs_any and not session.scalar(sa.select(sa.exists().where(needed.procedure_id.in_(codes), needed.active))):
         return []
     of = catalog.Resource
-    rows = session.execute(sa.select(of.kind, of.id).where(of.site_id == exams[0].site_id, of.active))
+    rows = session.execute(sa.select(of.kind, of.id).where(of.site_id == site_id, of.active))
     return [f"{kind}:{key}" for kind, key in rows]
 
 

@@ -28,19 +28,18 @@ def hold(uow: UnitOfWork, *, places: Sequence[Place], wishes: Wishes = NO_WISHES
     for procedure in procedures.values():
         refuse_a_second(uow, procedure)
     first = next(iter(procedures.values()))
-    judged = booking.judge(uow, procedures, places, wishes)
+    site_id = booking.site_of(uow, procedures.values(), places)
+    judged = booking.judge(uow, site_id, procedures, places, wishes)
     _let_go_of_own(uow, set(procedures))
     held = uow.add(
         SlotHold(
-            id=new_id(), site_id=first.site_id, user_id=uow.actor.id, user_name=uow.actor.name, held_until=_until(uow, first.site_id),
+            id=new_id(), site_id=site_id, user_id=uow.actor.id, user_name=uow.actor.name, held_until=_until(uow, site_id),
             places=[written_place(place) for place in places], staff_sex=wishes.staff_sex, with_anaesthesia=wishes.with_anaesthesia,
         )
     )  # fmt: skip
     for placed in judged.placed:
         take(uow, Owner(hold_id=held.id), judged.takings(placed, first.order.patient_id))
-    uow.emit(
-        Event("scheduling.held", Ref("hold", held.id), patient_id=first.order.patient_id, procedure_id=first.id, site_id=first.site_id)
-    )
+    uow.emit(Event("scheduling.held", Ref("hold", held.id), patient_id=first.order.patient_id, procedure_id=first.id, site_id=site_id))
     return held
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -36,10 +36,17 @@ class Part:
 class OfferRow:
     parts: tuple[Part, ...]
     leaves_gap: bool
+    site_id: int
+    zone: str
 
     @property
     def starts_at(self) -> datetime:
         return self.parts[0].starts_at
+
+    @property
+    def day(self) -> date:
+        """By the wall clock of its site."""
+        return local(self.starts_at, self.zone).date()
 
     @property
     def places(self) -> list[Place]:
@@ -49,6 +56,7 @@ class OfferRow:
 @dataclass(frozen=True, slots=True)
 class Offered:
     zone: str
+    """By which `third_next` is read."""
     offers: tuple[OfferRow, ...]
     third_next: datetime | None
     cannot: tuple[str, ...]
@@ -72,11 +80,15 @@ def for_exams(
     own: Own = NOTHING,
     limit: int = 60,
     a_day: int | None = 6,
+    site_id: int | None = None,
 ) -> Offered:
-    """For requested procedures of one patient. Raises as `gather.for_exams`, and Invalid for too many."""
+    """For requested procedures of one patient, at the site where they are, or at `site_id`.
+
+    Raises as `gather.for_exams`, and Invalid for too many.
+    """
     if len(procedure_ids) > search.MOST_TOGETHER:
         raise Invalid(f"at most {search.MOST_TOGETHER} exams are looked for together")
-    return _offered(gather.for_exams(session, procedure_ids, asked, now, own), asked, limit, a_day)
+    return _offered(gather.for_exams(session, procedure_ids, asked, now, own, site_id=site_id), asked, limit, a_day)
 
 
 def for_procedure(
@@ -86,13 +98,27 @@ def for_procedure(
     return _offered(gather.for_procedure(session, site_id, procedure_id, asked, now), asked, limit, a_day)
 
 
+def joined(found: Sequence[Offered], limit: int = 60) -> Offered:
+    """What several sites offer, by the date of each wall clock and then by time; of the first site alone what it offers."""
+    rows = sorted((row for offered in found for row in offered.offers), key=lambda row: (row.day, row.starts_at, row.leaves_gap))[:limit]
+    starts = sorted(row.starts_at for row in rows)
+    cannot = dict.fromkeys(reason for offered in found for reason in offered.cannot)
+    return Offered(found[0].zone, tuple(rows), starts[2] if len(starts) > 2 else None, tuple(cannot))
+
+
 def near(
-    session: Session, procedure_ids: Sequence[int], wanted_at: datetime, zone: str, now: datetime, own: Own = NOTHING
+    session: Session,
+    procedure_ids: Sequence[int],
+    wanted_at: datetime,
+    zone: str,
+    now: datetime,
+    own: Own = NOTHING,
+    site_id: int | None = None,
 ) -> list[OfferRow]:
     """What is free closest to a time that cannot be had: the same days in other rooms, and a week on both sides."""
     day = local(wanted_at, zone).date()
     asked = Asked(max(day - timedelta(days=7), local(now, zone).date()), day + timedelta(days=7))
-    facts = gather.for_exams(session, procedure_ids, asked, now, own)
+    facts = gather.for_exams(session, procedure_ids, asked, now, own, site_id=site_id)
     return [_row(facts, offer) for offer in search.nearest(search.offers(facts, asked, limit=1_000), minute(wanted_at))]
 
 
@@ -128,4 +154,4 @@ def _row(facts: Facts, offer: Offer) -> OfferRow:
                 moment(placed.span[1]), tuple(resource.name for resource in placed.resources),
             )
         )  # fmt: skip
-    return OfferRow(tuple(parts), offer.leaves_gap)
+    return OfferRow(tuple(parts), offer.leaves_gap, facts.site_id, facts.zone)

@@ -11,6 +11,7 @@ from ris.base.machine import Requirement
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
 from ris.order import service as orders
+from ris.order import whereabouts
 from ris.order.model import Order, RequestedProcedure
 from ris.scheduling import booking
 from ris.scheduling.booking import Judged
@@ -20,6 +21,7 @@ from ris.scheduling.model import Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.places import Place, free, free_lane, take_turn
 from ris.scheduling.rules.check import NO_ANSWERS, Answers, hold_to_rules, refuse_held
 from ris.scheduling.rules.finding import AgainstRules, Finding
+from ris.scheduling.said import said_of, when
 from ris.scheduling.spans import moment
 from ris.scheduling.status import GIVEN_UP, OVER, STEP, TO_MOVE, StepStatus
 from ris.task import service as task
@@ -45,7 +47,8 @@ def book(
     Raises as `book_all`.
     """
     procedure = orders.get_procedure(uow, procedure_id)
-    places = booking.whole_plan(uow, procedure, Place(procedure_id, room_id, starts_at, minutes=minutes), NO_WISHES)
+    first = Place(procedure_id, room_id, starts_at, minutes=minutes)
+    places = booking.whole_plan(uow, booking.site_of(uow, [procedure], [first]), procedure, first, NO_WISHES)
     return book_all(uow, places=places, answers=answers, overbook_reason=overbook_reason)[0]
 
 
@@ -61,18 +64,21 @@ def book_all(
 ) -> list[ScheduledProcedureStep]:
     """All steps of exams of one patient at once, or none; with a reason also where something stands already.
 
-    Raises Occupied (naming who has the slot), Invalid (room cannot do it, closed, a step left out), NotAllowedNow (also for an exam
-    that has an appointment), AgainstRules with what rules say and `answers` do not answer, Forbidden for who may not override a rule
-    that blocks, or not overbook.
+    The exams go to the site of the rooms, when they are at another one. Raises Occupied (naming who has the slot), Invalid (room cannot
+    do it, closed, a step left out), NotAllowedNow (also for an exam that has an appointment), AgainstRules with what rules say and
+    `answers` do not answer, Forbidden for who may not override a rule that blocks, not overbook, or not book there.
     """
     procedures = booking.procedures_of(uow, places, orders.get_procedure)
     refuse_held(uow.session, [procedure.id for procedure in procedures.values() if procedure.order.held_at])
+    site_id = booking.site_of(uow, procedures.values(), places)
+    booking.check_right(uow, site_id, overbook_reason)
     for procedure in procedures.values():
-        booking.check_right(uow, procedure.site_id, overbook_reason)
         refuse_a_second(uow, procedure)
         orders.move(uow, procedure, "schedule")
-    judged = booking.judge(uow, procedures, places, wishes, Own(hold_id=hold_id), overbooks=bool(overbook_reason))
+    judged = booking.judge(uow, site_id, procedures, places, wishes, Own(hold_id=hold_id), overbooks=bool(overbook_reason))
     _refuse_a_part(judged)
+    for procedure in procedures.values():
+        whereabouts.take_to(uow, procedure, site_id)
     if hold_id is not None:
         free(uow, Occupancy.hold_id == hold_id)
         uow.session.execute(sa.delete(SlotHold).where(SlotHold.id == hold_id))
@@ -85,7 +91,7 @@ def book_all(
     _hold_to_rules(uow, procedures, steps, answers)
     for step in steps:
         procedure = procedures[step.procedure_id]
-        uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **_when(step)))
+        uow.emit(orders.procedure_event("scheduling.booked", procedure, Ref("step", step.id), **said_of(uow, step)))
     return steps
 
 
@@ -130,8 +136,7 @@ def cancel(uow: UnitOfWork, *, step_id: int, reason: str) -> ScheduledProcedureS
         raise NotAllowedNow(f"the appointment is {step.status}: undo the arrival first, or discontinue the exam")
     orders.move(uow, procedure, "unschedule")
     for each in _with_its_other_steps(uow, step, StepStatus.booked):
-        _end(uow, each, reason)
-        uow.emit(orders.procedure_event("scheduling.cancelled", procedure, Ref("step", each.id), **_when(each), reason=reason))
+        _end(uow, "scheduling.cancelled", each, procedure, reason)
     return step
 
 
@@ -146,11 +151,12 @@ def no_show(uow: UnitOfWork, *, step_id: int, reason: str = "") -> ScheduledProc
         raise NotAllowedNow(f"cannot no show the appointment: {'; '.join(reasons)}", missing=reasons)
     orders.move(uow, procedure, "unschedule")
     for each in _with_its_other_steps(uow, step, StepStatus.booked):
+        said = said_of(uow, each)
         advance(uow, each, "no_show")
         each.cancel_reason = reason.strip()
         take_turn(uow, [each.id], ())
         free(uow, Occupancy.step_id == each.id)
-        uow.emit(orders.procedure_event("scheduling.missed", procedure, Ref("step", each.id), **_when(each), reason=each.cancel_reason))
+        uow.emit(orders.procedure_event("scheduling.missed", procedure, Ref("step", each.id), **said, reason=each.cancel_reason))
     return step
 
 
@@ -164,12 +170,13 @@ def undo_no_show(uow: UnitOfWork, *, step_id: int) -> ScheduledProcedureStep:
     refuse_a_second(uow, procedure)
     STEP.go("undo_no_show", step.status)
     orders.move(uow, procedure, "schedule")
+    whereabouts.take_to(uow, procedure, step.site_id)
     steps = _with_its_other_steps(uow, step, StepStatus.missed)
     booking.occupy_again(uow, steps, procedure)
     for each in steps:
         advance(uow, each, "undo_no_show")
         each.cancel_reason = ""
-        uow.emit(orders.procedure_event("scheduling.miss_undone", procedure, Ref("step", each.id), **_when(each)))
+        uow.emit(orders.procedure_event("scheduling.miss_undone", procedure, Ref("step", each.id), **said_of(uow, each)))
     return step
 
 
@@ -238,7 +245,8 @@ def free_cancelled(uow: UnitOfWork, event: Event) -> None:
     """The exam was cancelled or broken off: those of its appointments that are still to come go with it."""
     for step in live_steps(uow, event.about.id):
         if step.status in STEP.by_name["cancel"].sources:
-            _end(uow, step, event.facts["reason"])
+            procedure = uow.session.get_one(RequestedProcedure, step.procedure_id)
+            _end(uow, "scheduling.withdrawn", step, procedure, event.facts["reason"])
 
 
 def rows_of_patient(uow: UnitOfWork, patient_id: int) -> list[int]:
@@ -335,26 +343,35 @@ def _move_steps(
     answers: Answers,
     overbook_reason: str = "",
 ) -> list[ScheduledProcedureStep]:
-    booking.check_right(uow, procedure.site_id, overbook_reason)
+    places = [place for _, place in moves]
+    site_id = booking.site_of(uow, [procedure], places)
+    booking.check_right(uow, site_id, overbook_reason)
     steps = [step for step, _ in moves]
     for step in steps:
         STEP.go("move", step.status)
     beside = [step for step in live_steps(uow, procedure.id) if step not in steps]
+    if beside and site_id != procedure.site_id:
+        raise Invalid("all appointments of an exam are at one site: move them together")
     own = Own(tuple(step.id for step in steps))
     judged = booking.judge(
-        uow, {procedure.id: procedure}, [place for _, place in moves], booking.wishes_of(steps[0]), own,
+        uow, site_id, {procedure.id: procedure}, places, booking.wishes_of(steps[0]), own,
         overbooks=bool(overbook_reason), beside=beside,
     )  # fmt: skip
-    before = [_when(step) for step in steps]
+    before = [{**when(step), "site_id": step.site_id, "booking_id": step.booking_id} for step in steps]
+    # What was booked with it and stays is another booking from then on.
+    new_booking_id = new_id() if site_id != procedure.site_id else None
+    whereabouts.take_to(uow, procedure, site_id)
     free(uow, Occupancy.step_id.in_(own.step_ids))
     for step, placed in zip(steps, judged.placed, strict=True):
         uow.touch()
-        step.room_id, step.starts_at, step.ends_at = placed.room_id, moment(placed.span[0]), moment(placed.span[1])
+        step.site_id, step.room_id = site_id, placed.room_id
+        step.booking_id = new_booking_id or step.booking_id
+        step.starts_at, step.ends_at = moment(placed.span[0]), moment(placed.span[1])
         booking.occupy(uow, step, judged, placed, procedure, overbook_reason)
         task.settle(uow, TO_MOVE, Ref("step", step.id))
     _hold_to_rules(uow, {procedure.id: procedure}, steps, answers)
     for step, was in zip(steps, before, strict=True):
-        uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **_when(step), before=was))
+        uow.emit(orders.procedure_event("scheduling.moved", procedure, Ref("step", step.id), **said_of(uow, step), before=was))
     return steps
 
 
@@ -369,12 +386,10 @@ def _with_its_other_steps(uow: UnitOfWork, step: ScheduledProcedureStep, status:
     )  # fmt: skip
 
 
-def _end(uow: UnitOfWork, step: ScheduledProcedureStep, reason: str) -> None:
+def _end(uow: UnitOfWork, name: str, step: ScheduledProcedureStep, procedure: RequestedProcedure, reason: str) -> None:
+    said = said_of(uow, step)
     advance(uow, step, "cancel")
     step.cancel_reason = reason
     take_turn(uow, [step.id], ())
     free(uow, Occupancy.step_id == step.id)
-
-
-def _when(step: ScheduledProcedureStep) -> dict[str, object]:
-    return {"room_id": step.room_id, "starts_at": step.starts_at.isoformat(), "ends_at": step.ends_at.isoformat()}
+    uow.emit(orders.procedure_event(name, procedure, Ref("step", step.id), **said, reason=reason))

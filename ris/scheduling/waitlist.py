@@ -120,13 +120,26 @@ def places_of(proposal: Proposal) -> list[Place]:
 
 def propose_given_up(uow: UnitOfWork, event: Event) -> None:
     """An appointment was cancelled or missed: its place is proposed to who waits."""
-    _propose(uow, _freed(event, event.facts["room_id"], event.facts["starts_at"], event.facts["ends_at"]))
+    _propose(uow, _freed(event, event.site_id, event.facts["room_id"], event.facts["starts_at"], event.facts["ends_at"]))
 
 
 def propose_left(uow: UnitOfWork, event: Event) -> None:
     """An appointment was moved away from a place."""
     before = event.facts["before"]
-    _propose(uow, _freed(event, before["room_id"], before["starts_at"], before["ends_at"]))
+    _propose(uow, _freed(event, before["site_id"], before["room_id"], before["starts_at"], before["ends_at"]))
+
+
+def follow_site(uow: UnitOfWork, event: Event) -> None:
+    """The exam went to another site and waits there; what was proposed at the one before is passed on."""
+    entry = _waiting(uow, event.about.id)
+    if entry is None:
+        return
+    given_up = [(proposal, _freed_by(proposal, entry)) for proposal in _open_proposals(uow, [entry.id])]
+    uow.touch()
+    entry.site_id = event.site_id or entry.site_id
+    for proposal, freed in given_up:
+        _decide(uow, proposal, ProposalState.declined)
+        _propose(uow, freed)
 
 
 def propose_of_cancelled_exam(uow: UnitOfWork, event: Event) -> None:
@@ -145,8 +158,8 @@ def propose_of_cancelled_exam(uow: UnitOfWork, event: Event) -> None:
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _freed(event: Event, room_id: int, starts_at: str, ends_at: str) -> Freed:
-    return Freed(event.procedure_id or 0, event.site_id or 0, room_id, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
+def _freed(event: Event, site_id: int | None, room_id: int, starts_at: str, ends_at: str) -> Freed:
+    return Freed(event.procedure_id or 0, site_id or 0, room_id, datetime.fromisoformat(starts_at), datetime.fromisoformat(ends_at))
 
 
 def _freed_by(proposal: Proposal, entry: WaitlistEntry) -> Freed:

@@ -63,6 +63,17 @@ def settle(uow: UnitOfWork, kind: str, about: Ref) -> None:
         _end(uow, task, TaskState.obsolete, "")
 
 
+def follow(uow: UnitOfWork, about: Ref, site_id: int) -> None:
+    """What is to be done about a thing is to be done at another site from now on."""
+    rows = uow.session.scalars(
+        sa.select(Task).where(Task.object_kind == about.kind, Task.object_id == about.id, Task.state == TaskState.open)
+    )
+    for row in rows:
+        if row.site_id is not None:
+            uow.touch()
+            row.site_id = site_id
+
+
 def is_open(session: Session, kind: str, about: Ref) -> bool:
     return _of(session, kind, about) is not None
 

@@ -35,6 +35,7 @@ from ris.web.access import Person, may, not_here, person, sites_for
 from ris.web.form import Form
 from ris.web.session import current_session, sessions
 
+READS = (Permission.EXAM_READ, Permission.REPORT_READ)
 PASSWORD_HOLDS = timedelta(minutes=5)
 """So long a password that was given counts as given for a signature."""
 
@@ -70,12 +71,12 @@ def changing() -> Iterator[UnitOfWork]:
 
 
 def exam_here(procedure_id: int, permission: Permission) -> ExamRow:
-    """The exam, for a person who has the right at its site; 404 for everybody else."""
+    """The exam, for a person who has the right at its site; who ordered it reads it too; 404 for everybody else."""
     with reading() as session:
         exam = orders.exam(session, procedure_id)
     if exam is None:
         abort(404)
-    if not may(permission, exam.site_id):
+    if not (may(permission, exam.site_id) or (permission in READS and may(permission, exam.ordered_site_id))):
         raise not_here(permission, Ref("procedure", procedure_id))
     return exam
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from ris.billing.model import Charge, ChargeStatus, Component
-from ris.catalog.model import Modality, Procedure, Room, Site
+from ris.catalog.model import Modality, Procedure, Resource, ResourceKind, Room, Site
 from ris.exam.model import PerformedProcedureStep, PerformedStatus
 from ris.hl7 import er7
 from ris.hl7.outbound import BUILDERS, TELLS, skeleton
@@ -30,6 +30,7 @@ from tests.architecture.profile import Line, drawn
 NOW = datetime(2026, 11, 30, 15, 30, tzinfo=UTC)
 AT = {
     "room_id": 1, "starts_at": NOW.isoformat(), "ends_at": (NOW + timedelta(minutes=30)).isoformat(), "reason": "felt unwell",
+    "resource_ids": [1, 2],
     "other_order_id": 2, "other_order": "F2600000002",
 }  # fmt: skip
 ABOUT = {"scheduling": "step", "exam": "procedure", "report": "report", "charge": "charge", "patient": "patient", "order": "order"}
@@ -84,6 +85,8 @@ def job(message: str, case: Case, version: str) -> Job:
 def rows(message: str, *, is_merged: bool) -> Iterator[Any]:
     yield Site(id=1, code="MAIN", name="Main hospital", zone="America/New_York", currency="USD")
     yield Room(id=1, site_id=1, code="CT1", name="CT room 1", modality=Modality.CT, station_ae_title="CT1_AE")
+    yield Resource(id=1, site_id=1, code="INJ2", name="Injector 2", kind=ResourceKind.equipment)
+    yield Resource(id=2, site_id=1, code="A7", name="Lake, Anna", kind=ResourceKind.person)
     yield Procedure(id=1, code="CTCHESTC", name="CT chest with contrast", modality=Modality.CT)
     yield from _people(is_merged=is_merged)
     yield Order(

@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from ris.bootstrap import Ris
-from ris.catalog.model import Resource, ResourceHours, ResourceKind, Room
+from ris.catalog.model import OpeningHours, Resource, ResourceHours, ResourceKind, Room, RoomProcedure
 from ris.order.model import RequestedProcedure
 from ris.scheduling import service
 from ris.scheduling.model import BookingPolicy, ScheduledProcedureStep
+from ris.staff.model import RoleAssignment
 from tests.factories.hospital import Hospital
 from tests.factories.orders import make_order, new_exam
 from tests.web.visitor import Visitor
@@ -188,3 +189,47 @@ def test_an_exam_that_has_its_appointment_is_moved_to_what_is_found(ris: Ris, ho
     later = PLACE.findall(page)[0].replace("T14:00", "T14:10")
     assert someone.post(f"/schedule/exams/{exam.id}/move", place=later).status_code == 303
     assert booked(ris, exam.id) == [datetime(2026, 12, 1, 14, 10, tzinfo=UTC)]
+
+
+def test_the_search_reaches_over_sites_and_who_ordered_still_reads_what_is_done_elsewhere(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]
+) -> None:
+    exam, west = new_exam(ris, hospital), hospital.sites["WEST"]
+    with ris.uow() as uow:
+        room = uow.add(Room(site_id=west, code="CT2", name="Room CT2", modality="CT", station_ae_title=""))
+        uow.session.flush()
+        uow.add(RoomProcedure(room_id=room.id, procedure_id=hospital.procedures["CTHEAD"], minutes=20))
+        for weekday in range(7):
+            uow.add(OpeningHours(room_id=room.id, weekday=weekday, opens=time(7), closes=time(19)))
+        there = (RoleAssignment.user_id == hospital.users["front_desk"], RoleAssignment.site_id == west)
+        uow.session.execute(sa.delete(RoleAssignment).where(*there))
+        room_id, order_id = room.id, uow.session.get_one(RequestedProcedure, exam.id).order_id
+    someone, at_main = clerk(visitor, hospital), clerk(visitor, hospital, "front_desk")
+    asked = (
+        f"/schedule/find?exam={exam.id}&from=2026-12-01&to=2026-12-01&after=08:00&before=08:20&site={hospital.sites['MAIN']}&site={west}"
+    )
+    page = someone.get(asked).text
+    assert PLACE.findall(page) == [
+        f"{exam.id}.1.{room}.2026-12-01T{at}:00+00:00"
+        for room, at in ((hospital.rooms["CT1"], "13:00"), (hospital.rooms["CT1"], "13:20"), (room_id, "16:00"), (room_id, "16:20"))
+    ]
+    assert "Main hospital, EST" in page
+    assert "West clinic, PST" in page
+    assert at_main.get(asked).status_code == 404
+    form = someone.post("/schedule/hold", place=f"{exam.id}.1.{room_id}.2026-12-01T16:20:00+00:00")
+    held = someone.get(form.location).text
+    assert "08:20 to 08:40" in held
+    assert "with the booking the exam goes there" in held
+    assert f"site={west}" in someone.post(f"{form.location}/book").location
+
+    for address in (f"/exams/{exam.id}", f"/orders/{order_id}"):
+        assert "West clinic" in at_main.get(address).text
+    assert at_main.get(f"/schedule/exams/{exam.id}").status_code == 404
+    assert at_main.post(f"/schedule/exams/{exam.id}/hand-back").status_code == 404
+    refused = someone.post(f"/schedule/exams/{exam.id}/hand-back")
+    assert "cancel its appointment first" in refused.text
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        service.cancel(uow, step_id=uow.session.scalars(sa.select(ScheduledProcedureStep.id)).one(), reason="felt unwell")
+    assert "Hand it back to Main hospital" in someone.get(f"/schedule/exams/{exam.id}").text
+    assert someone.post(f"/schedule/exams/{exam.id}/hand-back").status_code == 303
+    assert at_main.get(f"/schedule/exams/{exam.id}").status_code == 200

@@ -266,6 +266,7 @@ ROUTES: dict[str, P | str] = {
     "schedule.day": P.SCHEDULE_READ,
     "schedule.events": P.SCHEDULE_READ,
     "schedule.find": P.SCHEDULE_BOOK,
+    "schedule.hand_back": P.SCHEDULE_BOOK,
     "schedule.held": P.SCHEDULE_BOOK,
     "schedule.hold": P.SCHEDULE_BOOK,
     "schedule.keep_held": P.SCHEDULE_BOOK,

@@ -182,9 +182,10 @@ def _visit_authority(visit: Visit) -> str:
 
 
 def _facility(job: Job, site_id: int | None) -> str:
-    """The site that does the order."""
-    order = job.known.one(Order, job.event.order_id)
-    site = job.known.one(Site, order.site_id if order else site_id)
+    """The site that does the exam, or that has the order where the event is about that as a whole."""
+    exam = job.known.one(RequestedProcedure, job.event.procedure_id) if job.event.object_kind != "order" else None
+    about = exam or job.known.one(Order, job.event.order_id)
+    site = job.known.one(Site, about.site_id if about else site_id)
     return site.code if site else ""
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, Session, raiseload
 
 from ris.billing.model import Charge
-from ris.catalog.model import Procedure, Room, Site
+from ris.catalog.model import Procedure, Resource, Room, Site
 from ris.exam.model import PerformedProcedureStep
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.model import Delivery, StoredEvent
@@ -30,6 +30,7 @@ _LEADS: Mapping[type[Any], tuple[tuple[Column, str], ...]] = {
     ),
     RequestedProcedure: (
         (Procedure.id, "procedure_id"),
+        (Site.id, "site_id"),
         (PerformedProcedureStep.procedure_id, "id"),
         (ScheduledProcedureStep.procedure_id, "id"),
         (Charge.procedure_id, "id"),
@@ -42,6 +43,7 @@ _LEADS: Mapping[type[Any], tuple[tuple[Column, str], ...]] = {
     ReportProcedure: ((RequestedProcedure.id, "procedure_id"),),
     PerformedProcedureStep: ((User.id, "technologist_id"),),
     ScheduledProcedureStep: ((Room.id, "room_id"),),
+    Room: ((Site.id, "site_id"),),
 }
 """What the rows of a table will be asked for next: column and the attribute that holds its key."""
 
@@ -95,6 +97,8 @@ class Known:
         self._expect(Order.id, event.order_id)
         for name, column in _FACTS.items():
             self._expect(column, event.facts.get(name))
+        for key in event.facts.get("resource_ids", ()):
+            self._expect(Resource.id, key)
         if event.object_kind in _ABOUT:
             self._expect(_ABOUT[event.object_kind], event.object_id)
 

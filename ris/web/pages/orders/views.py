@@ -192,12 +192,13 @@ def page_of(
 
 
 def order_at(order_id: int, permission: Permission) -> OrderPage:
-    """The order, for somebody who has the permission at its site."""
+    """The order, for somebody who has the permission at its site; who does one of its exams reads it too."""
     with reading() as session:
         page = order_page(session, order_id)
     if page is None:
         abort(404)
-    if not may(permission, page.order.site_id):
+    readers = {line.site_id for line in page.procedures} if permission is Permission.EXAM_READ else set()
+    if not any(may(permission, site_id) for site_id in (page.order.site_id, *readers)):
         raise not_here(permission, Ref("order", order_id))
     return page
 

@@ -1,12 +1,13 @@
 """Finding a slot: by exam or by procedure, with filters; and the form that holds what was found until it is booked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from ris.base.clock import local
 from ris.base.errors import Conflict, Invalid, RisError
@@ -17,7 +18,7 @@ from ris.order import queries as orders
 from ris.order.queries import ExamRow
 from ris.order.status import ProcedureStatus
 from ris.scheduling import holds, offering
-from ris.scheduling.appointment import HeldPlace, held_places, rooms_of, site_names, step_ids, zone_of
+from ris.scheduling.appointment import HeldPlace, held_places, rooms_of, site_names, site_of_room, step_ids, zone_of
 from ris.scheduling.facts import Asked, Wishes
 from ris.scheduling.gather import Own
 from ris.scheduling.offering import Offered, OfferRow
@@ -36,25 +37,27 @@ SEARCH_DAYS = 28
 @requires(Permission.SCHEDULE_BOOK)
 def find() -> ResponseReturnValue:
     exams = _exams(request.args.getlist("exam", type=int))
-    site_id = exams[0].site_id if exams else booking_site()
+    site_ids = _sites(exams)
+    own = sites_for(Permission.SCHEDULE_BOOK)
     with reading() as session:
-        zone = zone_of(session, site_id)
-        rooms = rooms_of(session, site_id)
+        zone = zone_of(session, site_ids[0])
+        names = dict(site_names(session, own))
+        rooms = _rooms(session, {site_id: names[site_id] for site_id in site_ids})
         procedures = catalog.procedures(session)
-        sites = site_names(session, sites_for(Permission.SCHEDULE_BOOK))
-        beside = _beside(orders.exams_of_patient(session, exams[0].patient_id, [site_id])) if exams else []
+        beside = _beside(orders.exams_of_patient(session, exams[0].patient_id, own), own) if exams else []
     asked, refused = _asked(exams, zone)
     procedure_id = request.args.get("procedure", type=int)
     offered = None
     try:
-        offered = _search(exams, site_id, procedure_id, asked) if asked else None
+        offered = _search(exams, site_ids, procedure_id, asked) if asked else None
     except (Conflict, Invalid) as error:
         refused = error.message
-    _note(exams, site_id)
+    _note(exams, site_ids)
     return render_template(
-        "schedule/find.html", exams=exams, beside=beside, site_id=site_id, own_sites=sites, rooms=rooms, procedures=procedures,
-        procedure_id=procedure_id, asked=asked, offered=offered, days=_by_day(offered) if offered else [], zone=zone, refused=refused,
-        move_url=_move_url(exams), modalities=list(Modality), now=program().clock(), written=written, clock=clock(zone),
+        "schedule/find.html", exams=exams, beside=beside, site_ids=site_ids, own_sites=list(names.items()), rooms=rooms,
+        procedures=procedures, procedure_id=procedure_id, asked=asked, offered=offered, days=_by_day(offered) if offered else [], zone=zone,
+        refused=refused, move_url=_move_url(exams), modalities=list(Modality), now=program().clock(), written=written,
+        where=_where(names, offered.offers) if offered and len(site_ids) > 1 else None,
     ), 422 if refused else 200  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def book_held(hold_id: int) -> ResponseReturnValue:
     except Conflict as error:
         return _held(hold_id, error), error.http_status
     many = f"{len(steps)} appointments are" if len(steps) > 1 else f"Exam {places[0].accession_number} is"
-    flash(f"{many} booked.")
+    flash(f"{many} booked at {places[0].site_name}.")
     return redirect(target, 303)
 
 
@@ -142,9 +145,33 @@ def booking_site() -> int:
     return site_id
 
 
-def _beside(exams: Iterable[ExamRow]) -> list[ExamRow]:
-    """What waits for the same patient at the site: it could be done on one way."""
-    return [exam for exam in exams if exam.status is ProcedureStatus.ordered and exam.known]
+def _sites(exams: list[ExamRow]) -> list[int]:
+    """Those asked for, else where the exams are, else where the person works; only where the person books."""
+    asked = request.args.getlist("site", type=int)
+    if not asked:
+        return list(dict.fromkeys(exam.site_id for exam in exams)) or [booking_site()]
+    for site_id in asked:
+        if not may(Permission.SCHEDULE_BOOK, site_id):
+            raise not_here(Permission.SCHEDULE_BOOK, Ref("site", site_id))
+    return list(dict.fromkeys(asked))
+
+
+def _rooms(session: Session, names: Mapping[int, str]) -> list[tuple[int, str]]:
+    """With the name of the site where there are several."""
+    return [
+        (key, f"{name}, {site}" if len(names) > 1 else name) for site_id, site in names.items() for key, name in rooms_of(session, site_id)
+    ]
+
+
+def _where(names: Mapping[int, str], offers: Iterable[OfferRow]) -> Callable[[OfferRow], str]:
+    """The site of an offer, with the name of its clock where not all have the same."""
+    clocks_differ = len({offer.zone for offer in offers}) > 1
+    return lambda offer: names[offer.site_id] + (f", {local(offer.starts_at, offer.zone):%Z}" if clocks_differ else "")
+
+
+def _beside(exams: Iterable[ExamRow], site_ids: Collection[int]) -> list[ExamRow]:
+    """What waits for the same patient where the person books: it could be done on one way."""
+    return [exam for exam in exams if exam.status is ProcedureStatus.ordered and exam.known and exam.site_id in site_ids]
 
 
 def _asked(exams: list[ExamRow], zone: str) -> tuple[Asked | None, str]:
@@ -167,16 +194,19 @@ def _sex(values: Any) -> str:
     return sex if sex in ("F", "M") else ""
 
 
-def _search(exams: list[ExamRow], site_id: int, procedure_id: int | None, asked: Asked) -> Offered | None:
+def _search(exams: list[ExamRow], site_ids: list[int], procedure_id: int | None, asked: Asked) -> Offered | None:
     now = program().clock()
     a_day = None if asked.first == asked.last else 6
     with reading() as session:
         if exams:
             own = Own(tuple(step for exam in exams for step in step_ids(session, exam.procedure_id)))
-            return offering.for_exams(session, [exam.procedure_id for exam in exams], asked, now, own=own, a_day=a_day)
-        if procedure_id is None:
+            ids = [exam.procedure_id for exam in exams]
+            found = [offering.for_exams(session, ids, asked, now, own=own, a_day=a_day, site_id=site_id) for site_id in site_ids]
+        elif procedure_id is not None:
+            found = [offering.for_procedure(session, site_id, procedure_id, asked, now, a_day=a_day) for site_id in site_ids]
+        else:
             return None
-        return offering.for_procedure(session, site_id, procedure_id, asked, now, a_day=a_day)
+    return offering.joined(found)
 
 
 def _move_url(exams: list[ExamRow]) -> str:
@@ -185,20 +215,16 @@ def _move_url(exams: list[ExamRow]) -> str:
     return url_for("schedule.move_all", procedure_id=exams[0].procedure_id) if is_move else ""
 
 
-def _note(exams: list[ExamRow], site_id: int) -> None:
+def _note(exams: list[ExamRow], site_ids: list[int]) -> None:
     for exam in exams:
         about = Ref("procedure", exam.procedure_id)
         look("slots for exam", about, patient_id=exam.patient_id, procedure_id=exam.procedure_id, site_id=exam.site_id)
     if not exams:
-        look_query("slots", {"site_id": site_id, "procedure": request.args.get("procedure", "")[:20]})
+        look_query("slots", {"site_ids": site_ids, "procedure": request.args.get("procedure", "")[:20]})
 
 
 def _by_day(offered: Offered) -> list[tuple[date, list[OfferRow]]]:
-    return [(day, list(rows)) for day, rows in groupby(offered.offers, key=lambda row: local(row.starts_at, offered.zone).date())]
-
-
-def clock(zone: str) -> Any:
-    return lambda moment: f"{local(moment, zone):%H:%M}"
+    return [(day, list(rows)) for day, rows in groupby(offered.offers, key=lambda row: row.day)]
 
 
 def written(offer: OfferRow) -> list[str]:
@@ -219,16 +245,13 @@ def place_of(text: str) -> Place:
 
 def full(exams: list[ExamRow], places: list[Place], error: RisError) -> str:
     """The page that says who was faster, and what is free nearby."""
-    zone = exams[0].zone
     offers: list[OfferRow] = []
     if isinstance(error, Conflict) and exams[0].status is ProcedureStatus.ordered:
         with reading() as session:
-            ids = [exam.procedure_id for exam in exams]
-            offers = offering.near(session, ids, places[0].starts_at, zone, program().clock())
-    return render_template(
-        "schedule/full.html", exams=exams, offers=offers, zone=zone, refused=error.message, written=written, clock=clock(zone),
-        day=lambda moment: local(moment, zone).date(),
-    )  # fmt: skip
+            ids, site = [exam.procedure_id for exam in exams], site_of_room(session, places[0].room_id)
+            if site is not None:
+                offers = offering.near(session, ids, places[0].starts_at, site.zone, program().clock(), site_id=site.id)
+    return render_template("schedule/full.html", exams=exams, offers=offers, refused=error.message, written=written)
 
 
 def _held(hold_id: int, error: RisError | None = None) -> str:
@@ -237,12 +260,12 @@ def _held(hold_id: int, error: RisError | None = None) -> str:
         exams = [exam for key in dict.fromkeys(p.procedure_id for p in places) if (exam := orders.exam(session, key))]
     if not exams or not all(may(Permission.SCHEDULE_BOOK, exam.site_id) for exam in exams):
         raise not_here(Permission.SCHEDULE_BOOK, Ref("hold", hold_id))
-    first = exams[0]
-    look("held slot", Ref("hold", hold_id), patient_id=first.patient_id, procedure_id=first.procedure_id, site_id=first.site_id)
-    seconds = max(int((places[0].held_until - program().clock()).total_seconds()), 0)
+    first, at = exams[0], places[0]
+    look("held slot", Ref("hold", hold_id), patient_id=first.patient_id, procedure_id=first.procedure_id, site_id=at.site_id)
+    seconds = max(int((at.held_until - program().clock()).total_seconds()), 0)
     return render_template(
-        "schedule/held.html", hold_id=hold_id, places=places, exams=exams, zone=first.zone, seconds=seconds,
-        clock=clock(first.zone), day=lambda moment: local(moment, first.zone).date(), **against(error, first.site_id),
+        "schedule/held.html", hold_id=hold_id, places=places, exams=exams, zone=at.zone, seconds=seconds,
+        day=lambda moment: local(moment, at.zone).date(), **against(error, at.site_id),
     )  # fmt: skip
 
 

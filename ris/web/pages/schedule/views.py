@@ -13,11 +13,12 @@ from ris.base.errors import Occupied, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Modality, ReasonKind
+from ris.order import whereabouts
 from ris.order.queries import ExamRow
 from ris.protocol.queries import protocol
 from ris.scheduling import offering, queries, service
 from ris.scheduling import waiting as waitlisted
-from ris.scheduling.appointment import AppointmentDetail, helpers_of, rooms_for, site_names, step_ids
+from ris.scheduling.appointment import AppointmentDetail, helpers_of, rooms_for, site_names, site_of_room, step_ids
 from ris.scheduling.facts import Asked
 from ris.scheduling.gather import NOTHING, Own
 from ris.scheduling.offering import OfferRow, Slot
@@ -135,6 +136,8 @@ def move_all(procedure_id: int) -> ResponseReturnValue:
     """All steps of an exam to the places of an offer."""
     exam = exam_at(procedure_id)
     places = [find.place_of(text) for text in request.form.getlist("place")]
+    with reading() as session:
+        site = site_of_room(session, places[0].room_id) if places else None
 
     def work(uow: UnitOfWork) -> None:
         service.move_all(uow, procedure_id=procedure_id, places=places, answers=answers())
@@ -144,7 +147,21 @@ def move_all(procedure_id: int) -> ResponseReturnValue:
             steps = step_ids(session, procedure_id)
         return _show(appointment_at(steps[0], Permission.SCHEDULE_BOOK), error) if steps else find.full([exam], places, error)
 
-    return do(work, f"Exam {exam.accession_number} is moved.", exam.site_id, again)
+    done = f"Exam {exam.accession_number} is moved" + (f" to {site.name}." if site and site.id != exam.site_id else ".")
+    return do(work, done, site.id if site else exam.site_id, again)
+
+
+@bp.post("/exams/<int:procedure_id>/hand-back")
+@requires(Permission.SCHEDULE_BOOK)
+def hand_back(procedure_id: int) -> ResponseReturnValue:
+    """The exam waits again at the site that ordered it, for a desk that may not book there."""
+    exam = exam_at(procedure_id)
+
+    def work(uow: UnitOfWork) -> None:
+        whereabouts.hand_back(uow, procedure_id)
+
+    done = f"Exam {exam.accession_number} waits at {exam.ordered_site_name} again."
+    return do(work, done, exam.site_id, lambda error: _plan(exam, error))
 
 
 @bp.post("/appointments/<int:step_id>/cancel")
@@ -227,8 +244,7 @@ def _show(found: AppointmentDetail, error: RisError | None = None) -> str:
         entry = waitlisted.entry_of(session, found.procedure_id)
         helpers = helpers_of(session, found.step_id)
     return panel("schedule/appointment.html", found=found, entry=entry, helpers=helpers, rooms=rooms, slots=slots, offers=offers,
-                 written=find.written,
-                 clock=find.clock(found.zone), may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
+                 written=find.written, may_book=may(Permission.SCHEDULE_BOOK, found.site_id),
                  **against(error, found.site_id))  # fmt: skip
 
 

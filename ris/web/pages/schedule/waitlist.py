@@ -15,7 +15,7 @@ from ris.scheduling.appointment import site_names, zone_of
 from ris.staff.permission import Permission
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.page import changing, look_query, program, reading
-from ris.web.pages.schedule.find import booking_site, clock
+from ris.web.pages.schedule.find import booking_site
 from ris.web.pages.schedule.parts import against, answers, bp, do, exam_at
 
 
@@ -82,7 +82,7 @@ def _page(site_id: int, error: RisError | None = None, proposal_id: int = 0) -> 
     look_query("waiting list", {"site_id": site_id})
     return render_template(
         "schedule/waitlist.html", proposals=[row for row in rows if row.parts], rows=rows, site_id=site_id, own_sites=sites, zone=zone,
-        clock=clock(zone), refused_id=proposal_id, **against(error, site_id),
+        refused_id=proposal_id, **against(error, site_id),
     )  # fmt: skip
 
 
