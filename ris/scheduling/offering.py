@@ -101,9 +101,9 @@ def for_procedure(
 def joined(found: Sequence[Offered], limit: int = 60) -> Offered:
     """What several sites offer, by the date of each wall clock and then by time; of the first site alone what it offers."""
     rows = sorted((row for offered in found for row in offered.offers), key=lambda row: (row.day, row.starts_at, row.leaves_gap))[:limit]
-    starts = sorted(row.starts_at for row in rows)
+    third = next(iter(sorted(rows, key=lambda row: row.starts_at)[2:]), None)
     cannot = dict.fromkeys(reason for offered in found for reason in offered.cannot)
-    return Offered(found[0].zone, tuple(rows), starts[2] if len(starts) > 2 else None, tuple(cannot))
+    return Offered(third.zone if third else found[0].zone, tuple(rows), third.starts_at if third else None, tuple(cannot))
 
 
 def near(

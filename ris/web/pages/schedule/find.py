@@ -58,6 +58,7 @@ def find() -> ResponseReturnValue:
         procedures=procedures, procedure_id=procedure_id, asked=asked, offered=offered, days=_by_day(offered) if offered else [], zone=zone,
         refused=refused, move_url=_move_url(exams), modalities=list(Modality), now=program().clock(), written=written,
         where=_where(names, offered.offers) if offered and len(site_ids) > 1 else None,
+        nothing_at=_nothing_at(names, site_ids, offered.offers) if offered else [],
     ), 422 if refused else 200  # fmt: skip
 
 
@@ -153,7 +154,8 @@ def _sites(exams: list[ExamRow]) -> list[int]:
     for site_id in asked:
         if not may(Permission.SCHEDULE_BOOK, site_id):
             raise not_here(Permission.SCHEDULE_BOOK, Ref("site", site_id))
-    return list(dict.fromkeys(asked))
+    # That of the exam first: by its clock the search begins.
+    return sorted(dict.fromkeys(asked), key=lambda site_id: site_id not in {exam.site_id for exam in exams})
 
 
 def _rooms(session: Session, names: Mapping[int, str]) -> list[tuple[int, str]]:
@@ -167,6 +169,12 @@ def _where(names: Mapping[int, str], offers: Iterable[OfferRow]) -> Callable[[Of
     """The site of an offer, with the name of its clock where not all have the same."""
     clocks_differ = len({offer.zone for offer in offers}) > 1
     return lambda offer: names[offer.site_id] + (f", {local(offer.starts_at, offer.zone):%Z}" if clocks_differ else "")
+
+
+def _nothing_at(names: Mapping[int, str], site_ids: Collection[int], offers: Iterable[OfferRow]) -> list[str]:
+    """Sites that offer nothing where others do."""
+    offering_sites = {offer.site_id for offer in offers}
+    return [names[site_id] for site_id in site_ids if offering_sites and site_id not in offering_sites]
 
 
 def _beside(exams: Iterable[ExamRow], site_ids: Collection[int]) -> list[ExamRow]:
