@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from ris.documents import pdf
+from ris.questionnaire.content import direction
 from ris.questionnaire.queries import VersionRow
 
 
@@ -19,4 +20,4 @@ class Whose:
 
 def draw(versions: Sequence[VersionRow], whose: Whose, language: str, say: Mapping[str, str], made_at: datetime) -> bytes:
     """A file with one form after the other, each from a new page; `say` are the words of the tablet in the language."""
-    return pdf.draw("forms.html", made_at, versions=versions, whose=whose, language=language, say=say)
+    return pdf.draw("forms.html", made_at, versions=versions, whose=whose, language=language, direction=direction(language), say=say)

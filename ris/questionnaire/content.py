@@ -16,11 +16,18 @@ Texts = Mapping[str, str]
 
 LANGUAGES = {
     "en": "English", "es": "Español", "de": "Deutsch", "fr": "Français", "it": "Italiano", "pl": "Polski", "pt": "Português",
-    "tr": "Türkçe", "ru": "Русский", "uk": "Українська", "zh": "中文", "vi": "Tiếng Việt",
+    "tr": "Türkçe", "ru": "Русский", "uk": "Українська", "ar": "العربية", "zh": "中文",
+    "vi": "Tiếng Việt",
 }  # fmt: skip
 """What a questionnaire may be written in, each by its own name."""
+RIGHT_TO_LEFT = frozenset(("ar",))
 LONGEST_TEXT, LONGEST_LABEL, MOST_ITEMS, LONGEST_VALIDITY = 1000, 80, 100, 3650
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+def direction(language: str) -> str:
+    """Of its writing, as HTML's `dir` says it."""
+    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
 
 
 class Kind(enum.StrEnum):

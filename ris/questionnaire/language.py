@@ -12,7 +12,7 @@ from ris.questionnaire.content import LANGUAGES
 
 _ENGLISH = {
     "spanish": "es", "german": "de", "french": "fr", "italian": "it", "polish": "pl", "portuguese": "pt", "turkish": "tr", "russian": "ru",
-    "ukrainian": "uk", "chinese": "zh", "vietnamese": "vi",
+    "ukrainian": "uk", "arabic": "ar", "chinese": "zh", "vietnamese": "vi",
 }  # fmt: skip
 
 

@@ -1,5 +1,9 @@
 """Forms in Chromium: the desk makes a code, the patient fills the form on a tablet with keys alone, in light and in dark."""
 
+import io
+
+import zxingcpp
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
@@ -36,12 +40,18 @@ def test_a_form_goes_from_the_desk_to_the_tablet_and_back(browser: Browser, ris:
             page.keyboard.press("Alt+t")
         code = page.locator(".the-code").inner_text()
         look_at(page, "forms-code")
+        page.emulate_media(color_scheme="dark")
+        scanned = Image.open(io.BytesIO(page.locator(".code-card").screenshot()))
+        (found,) = zxingcpp.read_barcodes(scanned)
+        assert found.text == f"{address}/tablet?scanned=#{code.replace(' ', '')}"
 
+        tablet.goto(f"{address}/tablet?language=ar")
+        expect(tablet.locator("html")).to_have_attribute("dir", "rtl")
+        look_at(tablet, "tablet-arabic")
         tablet.goto(f"{address}/tablet")
         look_at(tablet, "tablet-code")
-        tablet.keyboard.type(code)
-        with tablet.expect_navigation():
-            tablet.keyboard.press("Enter")
+        tablet.goto(found.text)
+        tablet.wait_for_url(f"{address}/tablet/start")
         look_at(tablet, "tablet-start")
         with tablet.expect_navigation():
             tablet.get_by_role("button", name="Español").press("Enter")

@@ -41,6 +41,7 @@ class Tablet(Visitor):
         return self.post(path, **({"csrf_token": found[1]} if found else {}), **fields).status_code
 
 
+GAP = re.compile(r"{\w+}")
 FORM_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
@@ -276,4 +277,21 @@ def test_staff_fill_a_form_for_the_patient_correct_it_and_print_it_empty(
 
 
 def test_the_tablet_says_everything_in_each_of_its_languages() -> None:
+    assert set(WORDS) >= {"en", "es", "de", "fr", "it", "pl", "pt", "tr", "ru", "uk", "ar"}
     assert {code: set(its) ^ set(WORDS["en"]) for code, its in WORDS.items()} == {code: set() for code in WORDS}
+    gaps = {key: GAP.findall(text) for key, text in WORDS["en"].items()}
+    assert {code: {key: GAP.findall(text) for key, text in its.items()} for code, its in WORDS.items()} == dict.fromkeys(WORDS, gaps)
+    same = {(code, key) for code, its in WORDS.items() for key, text in its.items() if code != "en" and text == WORDS["en"][key]}
+    assert same == {("es", "no"), ("it", "no")}, "a text that nobody has translated"
+
+
+def test_a_scanned_code_opens_its_form_also_where_another_was_left_open(
+    ris: Ris, hospital: Hospital, tablet_of: Callable[[], Tablet], exam: RequestedProcedure
+) -> None:
+    left_open = opened(tablet_of, code_for(ris, hospital, exam))
+    assert left_open.get("/tablet").status_code == 303
+    assert left_open.get("/tablet?scanned=").status_code == 200
+    assert left_open.post("/tablet", code=code_for(ris, hospital, exam)).status_code == 303
+    arabic = tablet_of().get("/tablet?language=ar").text
+    assert '<html lang="ar" dir="rtl"' in arabic
+    assert WORDS["ar"]["welcome"] in arabic

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from ris.base.errors import Invalid, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.documents import form_sheet
+from ris.documents import form_sheet, qr_code
 from ris.order.queries import ExamRow
 from ris.order.status import OPEN
 from ris.questionnaire import filling, queries, tablet
@@ -53,7 +54,7 @@ def make_code(procedure_id: int) -> ResponseReturnValue:
             use_key(uow, url_for("forms.desk", procedure_id=procedure_id))
     except RisError as error:
         return _desk(exam, refused=error.message), error.http_status
-    return _desk(exam, code=f"{code[:4]} {code[4:]}")
+    return _desk(exam, code=code)
 
 
 @bp.post("/exams/<int:procedure_id>/forms/tablet/end")
@@ -212,10 +213,16 @@ def _desk(exam: ExamRow, *, code: str = "", refused: str = "") -> str:
         language = spoken_by(session, exam.patient_id, now)
     state = tablet.state(newest, now) if newest else ""
     return render_template(
-        "forms/desk.html", exam=exam, forms=forms, is_open=exam.status in OPEN, code=code, refused=refused, tablet=newest, state=state,
+        "forms/desk.html", picture=_picture(code) if code else "",
+        exam=exam, forms=forms, is_open=exam.status in OPEN, code=code, refused=refused, tablet=newest, state=state,
         tablet_says=TABLET, language=language, languages=_languages(forms), all_languages=LANGUAGES,
         history=[row for row in history if may(Permission.PATIENT_SCREEN, row.site_id)], address=url_for("tablet.enter", _external=True),
     )  # fmt: skip
+
+
+def _picture(code: str) -> Markup:
+    """Of the address that opens the tablet; what stands behind its # is sent to no server."""
+    return Markup(qr_code.svg(f"{url_for('tablet.enter', scanned='', _external=True)}#{code}"))  # noqa: S704  # its shapes alone say the text
 
 
 def _languages(forms: list[Needed]) -> list[str]:

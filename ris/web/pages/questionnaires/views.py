@@ -11,7 +11,7 @@ from ris.base.uow import UnitOfWork
 from ris.catalog.model import Modality
 from ris.patient.model import Answer, Question, Sex
 from ris.questionnaire import exchange, queries, service
-from ris.questionnaire.content import LANGUAGES, Content, Item, Kind, faults
+from ris.questionnaire.content import LANGUAGES, Content, Item, Kind, direction, faults
 from ris.questionnaire.queries import VersionRow
 from ris.questionnaire.reading import Unreadable
 from ris.staff.permission import Permission
@@ -135,7 +135,13 @@ def preview(questionnaire_id: int) -> ResponseReturnValue:
     row = next((row for row in rows if row.number == wanted), None) or abort(404)
     language = request.args.get("language", row.content.languages[0])
     return render_template(
-        "questionnaires/preview.html", row=row, content=row.content, language=language, languages=LANGUAGES, say=words(language)
+        "questionnaires/preview.html",
+        row=row,
+        content=row.content,
+        language=language,
+        direction=direction,
+        languages=LANGUAGES,
+        say=words(language),
     )
 
 

@@ -21,7 +21,7 @@ from ris.base.uow import Actor, UnitOfWork
 from ris.patient.model import Patient
 from ris.questionnaire import filling, queries, tablet
 from ris.questionnaire.answers import WrongAnswer, asked, missing
-from ris.questionnaire.content import LANGUAGES, Item
+from ris.questionnaire.content import LANGUAGES, Item, direction
 from ris.questionnaire.model import ResponseStatus, TabletSession
 from ris.questionnaire.queries import ResponseRow
 from ris.staff import service as staff
@@ -68,8 +68,10 @@ def forget(response: Response) -> Response:
 @public
 def enter() -> ResponseReturnValue:
     with reading() as session:
-        if tablet.live(session, request.cookies.get(_cookie(), ""), program().clock()):
-            return redirect(url_for("tablet.go_on"), 303)
+        is_open = tablet.live(session, request.cookies.get(_cookie(), ""), program().clock()) is not None
+    # A scanned code is another patient's: it opens its own forms, whatever was left open here.
+    if is_open and "scanned" not in request.args:
+        return redirect(url_for("tablet.go_on"), 303)
     return _page("tablet/enter.html", _first_language())
 
 
@@ -297,6 +299,6 @@ def _page(
     said = words(language)
     page = render_template(
         template, say=said, language=language if row else next(code for code, its in WORDS.items() if its is said), languages=LANGUAGES,
-        offered=offered, row=row, forms=forms or [], idle_s=int(tablet.IDLE.total_seconds()), warn_s=WARN_S, **more,
+        direction=direction, offered=offered, row=row, forms=forms or [], idle_s=int(tablet.IDLE.total_seconds()), warn_s=WARN_S, **more,
     )  # fmt: skip
     return page, status
