@@ -21,6 +21,7 @@ from ris.questionnaire import model as questionnaire_model
 from ris.reactions import react
 from ris.referrer import model as referrer_model
 from ris.report import model as report_model
+from ris.report.writing import model as writing_model
 from ris.scheduling import model as scheduling_model
 from ris.scheduling.rules import model as rules_model
 from ris.staff import model as staff_model
@@ -29,7 +30,7 @@ from ris.task import model as task_model
 MODELS = (
     audit_model, billing_model, catalog_model, critical_model, exam_model, journal_model, notice_model, order_model, outbox_model,
     partner_model, patient_model, protocol_model, questionnaire_model, referrer_model, report_model, rules_model, scheduling_model,
-    staff_model, task_model,
+    staff_model, task_model, writing_model,
 )  # fmt: skip
 """Every floor's tables: a foreign key may name a table only once its module is loaded."""
 

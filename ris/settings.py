@@ -35,6 +35,7 @@ class Web(_Section):
     behind_proxy: bool = Field(False, description="A TLS proxy stands before it and sets X-Forwarded-For, -Proto and -Host.")
     secret_key: SecretStr = Field(SecretStr("demo-secret-not-for-production"), description="Signs one-use form keys.")
     idle_minutes: int = Field(15, ge=1, le=720, description="A session ends after so many minutes without use.")
+    viewer_key: SecretStr = Field(SecretStr(""), description="Shared with the image viewers: signs the links to them. Empty: no links.")
     metrics_token: SecretStr = Field(SecretStr(""), description="Bearer token for /metrics; empty: it answers this machine alone.")
     absolute_hours: int = Field(12, ge=1, le=24, description="A session ends after so many hours in any case.")
 

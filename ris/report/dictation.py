@@ -1,10 +1,7 @@
 """Words that came from a dictation system or from outside: a draft for a person to read and sign, never a signed report."""
 
-import sqlalchemy as sa
-
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
-from ris.catalog.model import Procedure
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
 from ris.order.status import ProcedureStatus
@@ -12,6 +9,7 @@ from ris.report.held import reader
 from ris.report.model import Report, ReportProcedure
 from ris.report.service import open_for
 from ris.report.status import ReportStatus
+from ris.report.writing import opening
 from ris.task import service as task
 
 
@@ -53,7 +51,6 @@ def _free_report(uow: UnitOfWork, procedure: RequestedProcedure, text: str) -> R
     if known is None and procedure.status is not ProcedureStatus.completed:
         return None
     report = open_for(uow, procedure.id)
-    template = uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id)) or ""
-    is_untouched = report.draft_text in ("", template, text)
+    is_untouched = report.draft_text in ("", opening.text_of(uow, procedure.id), text)
     is_free = report.status in (ReportStatus.draft, ReportStatus.retracted)
     return report if is_free and is_untouched and not reader(uow, report) else None

@@ -1,6 +1,5 @@
 """A report under its lock: who is at it, what it may become, what is told of it."""
 
-import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,10 +14,8 @@ from ris.order.model import Order
 from ris.report import status, versions
 from ris.report.model import Report, ReportProcedure, UnreadExam
 from ris.report.status import ReportStatus
+from ris.report.writing.checks import OPEN_FIELD
 from ris.staff.model import User
-
-OPEN_FIELD = re.compile(r"\[[^\[\]\n]*\]")
-"""A template field that nobody has filled: `[size]` or `[left|right]`."""
 
 
 def locked(uow: UnitOfWork, report_id: int) -> Report:

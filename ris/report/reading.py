@@ -1,5 +1,6 @@
-"""What the report page shows: the report, its signed versions, and the earlier reports of the patient."""
+"""What the report page shows of a report: who is at it, and its signed versions."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,10 +8,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from ris.order.model import Order, RequestedProcedure
 from ris.report import versions
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
+from ris.report.writing.model import OverriddenDoubt
 from ris.staff.model import User
 
 
@@ -32,6 +33,8 @@ class VersionRow:
     """That it was taken back or retracted before it was published, or is what took it back."""
     is_taken_back: bool
     """That its signer took it back, or that it says so."""
+    overridden: tuple[OverriddenDoubt, ...]
+    """What spoke against the text, and why it was signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +82,6 @@ class ReportRow:
         return newest if newest and newest.kind is VersionKind.retraction else None
 
 
-@dataclass(frozen=True, slots=True)
-class PriorRow:
-    """An earlier final report of the same patient."""
-
-    procedure_id: int
-    accession_number: str
-    signed_at: datetime
-    signer_name: str
-    text: str
-
-
 def report_of(session: Session, procedure_id: int) -> ReportRow | None:
     """The report of an exam with its versions; None while nobody has opened it."""
     reader, author, supervisor, returner = (aliased(User) for _ in range(4))
@@ -114,18 +106,26 @@ def report_of(session: Session, procedure_id: int) -> ReportRow | None:
 
 
 def _versions(session: Session, report_id: int) -> tuple[VersionRow, ...]:
+    signed_against: dict[int, list[OverriddenDoubt]] = defaultdict(list)
+    of_report = sa.select(ReportVersion.id).where(ReportVersion.report_id == report_id)
+    for row in session.scalars(
+        sa.select(OverriddenDoubt).where(OverriddenDoubt.version_id.in_(of_report)).order_by(OverriddenDoubt.position)
+    ):
+        signed_against[row.version_id].append(row)
     found = session.execute(
         sa.select(ReportVersion, versions.is_withdrawn(), versions.is_taken_back())
         .where(ReportVersion.report_id == report_id)
         .order_by(ReportVersion.number.desc())
     )
-    return tuple(_version(version, withdrawn, is_taken_back) for version, withdrawn, is_taken_back in found)
+    return tuple(
+        _version(version, withdrawn, is_taken_back, tuple(signed_against[version.id])) for version, withdrawn, is_taken_back in found
+    )
 
 
-def _version(v: ReportVersion, withdrawn: bool, is_taken_back: bool) -> VersionRow:
+def _version(v: ReportVersion, withdrawn: bool, is_taken_back: bool, overridden: tuple[OverriddenDoubt, ...]) -> VersionRow:
     return VersionRow(
         v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, versions.verify(v),
-        v.signer_id, withdrawn, is_taken_back,
+        v.signer_id, withdrawn, is_taken_back, overridden,
     )  # fmt: skip
 
 
@@ -137,31 +137,3 @@ def statuses(session: Session, procedure_ids: Collection[int]) -> dict[int, Repo
         .where(ReportProcedure.procedure_id.in_(procedure_ids))
     )
     return dict(rows.all())
-
-
-def priors(session: Session, procedure_id: int, site_ids: Collection[int], limit: int = 20) -> list[PriorRow]:
-    """The newest final text of each other exam of the patient, newest first; what was retracted or taken back is none."""
-    exam = session.get_one(RequestedProcedure, procedure_id)
-    newest = (
-        sa.select(ReportVersion.report_id, sa.func.max(ReportVersion.number).label("number"))
-        .where(ReportVersion.kind != VersionKind.preliminary, ~versions.is_withdrawn())
-        .group_by(ReportVersion.report_id)
-        .subquery()
-    )
-    rows = session.execute(
-        sa.select(
-            RequestedProcedure.id, RequestedProcedure.accession_number, ReportVersion.signed_at, ReportVersion.signer_name,
-            ReportVersion.text,
-        )
-        .join(newest, sa.and_(newest.c.report_id == ReportVersion.report_id, newest.c.number == ReportVersion.number))
-        .join(ReportProcedure, ReportProcedure.report_id == ReportVersion.report_id)
-        .join(RequestedProcedure, RequestedProcedure.id == ReportProcedure.procedure_id)
-        .join(Order, Order.id == RequestedProcedure.order_id)
-        .where(
-            Order.patient_id == exam.order.patient_id, RequestedProcedure.id != procedure_id, RequestedProcedure.site_id.in_(site_ids),
-            ReportVersion.kind != VersionKind.retraction,
-        )
-        .order_by(ReportVersion.signed_at.desc())
-        .limit(limit)
-    )  # fmt: skip
-    return [PriorRow(*row) for row in rows]

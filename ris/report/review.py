@@ -7,7 +7,9 @@ from ris.base.ids import new_id
 from ris.base.uow import UnitOfWork, service
 from ris.report import held, signing, status
 from ris.report.model import Report, ReportDiscrepancy, ReportVersion
+from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
+from ris.report.writing.gate import Reasons
 from ris.staff import queries as staff
 from ris.staff.permission import Permission
 
@@ -16,7 +18,14 @@ LONGEST_REASON = 500
 
 @service
 def submit(
-    uow: UnitOfWork, *, report_id: int, text: str, row_version: int, supervisor_id: int | None = None, displayed: str | None = None
+    uow: UnitOfWork,
+    *,
+    report_id: int,
+    text: str,
+    row_version: int,
+    supervisor_id: int | None = None,
+    displayed: str | None = None,
+    reasons: Reasons = NO_REASONS,
 ) -> ReportVersion:
     """The actor's preliminary reading, published at once, waits for approval by the supervisor, or without one by anybody with the right.
 
@@ -26,7 +35,7 @@ def submit(
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
     if supervisor_id is not None:
         _refuse_supervisor(uow, report, supervisor_id)
-    version = signing.sign(uow, report, "submit", VersionKind.preliminary, text)
+    version = signing.sign(uow, report, "submit", VersionKind.preliminary, text, reasons=reasons)
     report.author_id, report.supervisor_id, report.submitted_at = uow.actor.id, supervisor_id, uow.now
     report.sent_back_by_id, report.sent_back_reason = None, ""
     uow.emit(held.event(uow, "report.submitted", report, version_id=version.id, supervisor_id=supervisor_id))

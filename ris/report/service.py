@@ -2,19 +2,18 @@
 
 from datetime import timedelta
 
-import sqlalchemy as sa
-
 from ris.base.clock import local
 from ris.base.errors import NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
 from ris.base.uow import Event, UnitOfWork, service
-from ris.catalog.model import Procedure
 from ris.order import service as orders
-from ris.order.model import RequestedProcedure
 from ris.order.status import ProcedureStatus
 from ris.report import held, publication, review, signing, versions
 from ris.report.model import Report, ReportProcedure, ReportVersion, UnreadExam
+from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
+from ris.report.writing import opening
+from ris.report.writing.gate import Reasons
 
 SAVES = {ReportStatus.in_review: "revise", ReportStatus.sent_back: "rework"}
 """The step that saving is, where it is not `save_draft`."""
@@ -29,8 +28,8 @@ def open_for(uow: UnitOfWork, procedure_id: int) -> Report:
         return held.locked(uow, known.report_id)
     if procedure.status is not ProcedureStatus.completed:
         raise NotAllowedNow(f"cannot read the exam: it is {procedure.status.replace('_', ' ')}", missing=("the exam is not completed",))
-    template = _template_of(uow, procedure)
-    report = uow.add(Report(id=new_id(), order_id=procedure.order_id, status=ReportStatus.draft, draft_text=template))
+    begun = opening.text_of(uow, procedure_id)
+    report = uow.add(Report(id=new_id(), order_id=procedure.order_id, status=ReportStatus.draft, draft_text=begun))
     uow.session.flush()
     uow.add(ReportProcedure(procedure_id=procedure_id, report_id=report.id))
     uow.session.flush()
@@ -81,11 +80,13 @@ def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int) 
 
 
 @service
-def sign_preliminary(uow: UnitOfWork, *, report_id: int, text: str, row_version: int, displayed: str | None = None) -> ReportVersion:
+def sign_preliminary(
+    uow: UnitOfWork, *, report_id: int, text: str, row_version: int, displayed: str | None = None, reasons: Reasons = NO_REASONS
+) -> ReportVersion:
     """A first reading that others may see; published at once."""
     report = held.locked(uow, report_id)
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
-    return signing.sign(uow, report, "sign_preliminary", VersionKind.preliminary, text)
+    return signing.sign(uow, report, "sign_preliminary", VersionKind.preliminary, text, reasons=reasons)
 
 
 @service
@@ -99,6 +100,7 @@ def sign_final(
     displayed: str | None = None,
     grade: Grade | None = None,
     comment: str = "",
+    reasons: Reasons = NO_REASONS,
 ) -> ReportVersion:
     """The final reading. Published when the publication delay ends, for a STAT order at once.
 
@@ -108,14 +110,24 @@ def sign_final(
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
     submitted = review.submitted_version(uow, report)
     graded = review.graded(submitted, text, grade)
-    version = signing.sign(uow, report, "sign_final", VersionKind.final, text, password_checked=password_checked, graded=graded)
+    version = signing.sign(
+        uow, report, "sign_final", VersionKind.final, text, password_checked=password_checked, reasons=reasons, graded=graded
+    )
     if submitted is not None:
         review.keep(uow, report, submitted, version, grade, comment)
     return version
 
 
 @service
-def addend(uow: UnitOfWork, *, report_id: int, text: str, password_checked: bool, displayed: str | None = None) -> ReportVersion:
+def addend(
+    uow: UnitOfWork,
+    *,
+    report_id: int,
+    text: str,
+    password_checked: bool,
+    displayed: str | None = None,
+    reasons: Reasons = NO_REASONS,
+) -> ReportVersion:
     """Adds to a final report; the whole goes out anew, what was said before stays readable below it."""
     report = held.locked(uow, report_id)
     base = versions.standing(uow, report)
@@ -123,7 +135,7 @@ def addend(uow: UnitOfWork, *, report_id: int, text: str, password_checked: bool
     signing.refuse_changed(uow, report, displayed=displayed, text=below)
     heading = f"ADDENDUM {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}"
     whole = f"{heading}\n{text.strip()}\n\n{below}"
-    return signing.sign(uow, report, "addend", VersionKind.addendum, text, whole=whole, password_checked=password_checked)
+    return signing.sign(uow, report, "addend", VersionKind.addendum, text, whole=whole, password_checked=password_checked, reasons=reasons)
 
 
 @service
@@ -142,7 +154,7 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
         raise NotFound(f"report {report_id} has no signed version")
     heading = f"RETRACTED {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}\nReason: {reason.strip()}"
     version = versions.sign(uow, report, VersionKind.retraction, f"{heading}\n\n{signed.text}", password_checked=password_checked)
-    report.draft_text, report.draft_at = _template_of(uow, versions.procedures(uow.session, report)[0]), None
+    report.draft_text, report.draft_at = opening.text_of(uow, versions.procedures(uow.session, report)[0].id), None
     report.author_id = report.supervisor_id = report.submitted_at = None
     held.unclaim(uow, report)
     held.mark_unread(uow, report)
@@ -156,10 +168,3 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
 def await_reading(uow: UnitOfWork, event: Event) -> None:
     """The exam is completed: it waits for its final report."""
     uow.add(UnreadExam(procedure_id=event.about.id, site_id=event.site_id))
-
-
-# ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _template_of(uow: UnitOfWork, procedure: RequestedProcedure) -> str:
-    return uow.session.scalar(sa.select(Procedure.template).where(Procedure.id == procedure.procedure_id)) or ""

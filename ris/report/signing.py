@@ -5,6 +5,10 @@ from ris.base.uow import UnitOfWork
 from ris.report import held, publication, versions
 from ris.report.model import Report, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
+from ris.report.writing import gate
+from ris.report.writing.gate import Reasons
+
+NO_REASONS: Reasons = {}
 
 
 def sign(
@@ -16,15 +20,20 @@ def sign(
     *,
     whole: str = "",
     password_checked: bool = False,
+    reasons: Reasons = NO_REASONS,
     **met: bool,
 ) -> ReportVersion:
     """A locked report takes a step with a signed version of the text, or of the `whole` that the text is part of.
 
-    Raises Stale when somebody else reads, NotAllowedNow for what is missing.
+    `reasons` answer the doubts about the text, and are kept with the version.
+    Raises Stale when somebody else reads, NotAllowedNow for what is missing, and as Doubtful for a doubt without a reason.
     """
-    report.status = held.after(uow, report, step, text, password=password_checked, **met)
+    status = held.after(uow, report, step, text, password=password_checked, **met)
+    answered = gate.pass_doubts(uow, report, text, reasons)
+    report.status = status
     version = versions.sign(uow, report, kind, whole or text, password_checked=password_checked)
     report.draft_text = text if kind is VersionKind.preliminary else ""
+    gate.keep(uow, version, answered)
     held.unclaim(uow, report)
     uow.session.flush()
     if report.status is ReportStatus.final:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -64,6 +65,54 @@ def test_fields_are_filled_by_key_and_the_draft_saves_itself(browser: Browser, c
     assert axe(page) == []
     text.press("Control+z")
     expect(text).not_to_have_value(filled)
+    assert problems == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_earlier_exams_and_doubts_are_met_by_key_without_leaving_the_text(
+    browser: Browser, clocked: tuple[Ris, Hospital, str], scheme: str
+) -> None:
+    ris, hospital, address = clocked
+    chest = reported(ris, hospital, "CTCHESTC", text="FINDINGS\nNo nodule.\n\nIMPRESSION\nNormal chest.")
+    patient_id = chest.order.patient_id
+    completed(ris, hospital, "MRBRAIN", "MR1", patient_id=patient_id)
+    exam = completed(ris, hospital, patient_id=patient_id)
+    page = context_of(browser, scheme).new_page()
+    problems = page_problems(page, expected_statuses=(409,))
+    _editor(page, address, exam.id)
+    text = page.get_by_label("Report text")
+    text.fill("COMPARISON\n[comparison]\n\nFINDINGS\nThe prostate is normal.\n\nIMPRESSION\nNormal.")
+    text.press("Alt+ArrowDown")
+    expect(page.get_by_text("Normal chest.")).to_be_visible()
+    expect(text).to_be_focused()
+    text.press("Alt+i")
+    expect(text).to_have_value(re.compile(r"^COMPARISON\nCT chest with contrast of 2026-11-30\n"))
+    text.press("Control+z")
+    expect(text).to_have_value(re.compile(r"^COMPARISON\n\[comparison\]"))
+    text.press("Alt+i")
+    text.press("Alt+ArrowDown")
+    expect(page.get_by_text("Normal chest.")).to_be_hidden()
+    expect(page.get_by_text("No report of it can be shown here.")).to_be_visible()
+    reason = page.get_by_label("Sex: the patient is female")
+    expect(reason).to_be_visible()
+    text.press("Alt+w")
+    assert page.evaluate("getSelection().toString()") == "prostate"
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    expect(reason).to_be_focused()
+    expect(page.locator("[data-save-status]")).to_contain_text("say why the text is right, or change it")
+    shoot(page, f"report-doubts-{scheme}")
+    assert axe(page) == []
+    page.keyboard.type("a trans woman")
+    text.press("Control+End")
+    page.keyboard.type(" She is well.")
+    expect(page.locator("[data-save-status]")).to_contain_text("Draft saved")
+    expect(reason).to_have_value("a trans woman")
+    page.keyboard.press("Alt+s")
+    page.wait_for_url("**/worklists/reading*")
+    page.goto(f"{address}/exams/{exam.id}/report")
+    expect(page.get_by_text("Signed though the patient is female (“prostate”): a trans woman")).to_be_visible()
     assert problems == []
     page.context.close()
 

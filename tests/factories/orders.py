@@ -67,23 +67,31 @@ def make_order(
     )
 
 
-def new_exam(ris: Ris, hospital: Hospital, code: str = "CTHEAD") -> RequestedProcedure:
+def new_exam(ris: Ris, hospital: Hospital, code: str = "CTHEAD", patient_id: int | None = None) -> RequestedProcedure:
     with ris.uow(hospital.actor("scheduler")) as uow:
-        return make_order(uow, hospital, code).procedures[0]
+        patient = uow.session.get_one(Patient, patient_id) if patient_id else None
+        return make_order(uow, hospital, code, patient=patient).procedures[0]
 
 
-def booked(ris: Ris, hospital: Hospital, code: str = "CTHEAD", room: str = "CT1", starts_at: datetime | None = None) -> RequestedProcedure:
+def booked(
+    ris: Ris,
+    hospital: Hospital,
+    code: str = "CTHEAD",
+    room: str = "CT1",
+    starts_at: datetime | None = None,
+    patient_id: int | None = None,
+) -> RequestedProcedure:
     """An exam with an appointment; each without a time gets a day of its own."""
-    procedure = new_exam(ris, hospital, code)
+    procedure = new_exam(ris, hospital, code, patient_id)
     at = starts_at or MONDAY + timedelta(days=next(_numbers))
     with ris.uow(hospital.actor("scheduler")) as uow:
         scheduling.book(uow, procedure_id=procedure.id, room_id=hospital.rooms[room], starts_at=at)
     return procedure
 
 
-def completed(ris: Ris, hospital: Hospital, code: str = "CTHEAD", room: str = "CT1") -> RequestedProcedure:
+def completed(ris: Ris, hospital: Hospital, code: str = "CTHEAD", room: str = "CT1", patient_id: int | None = None) -> RequestedProcedure:
     """An exam whose images are made, so that its technical charge is captured."""
-    procedure = booked(ris, hospital, code, room)
+    procedure = booked(ris, hospital, code, room, patient_id=patient_id)
     with ris.uow(hospital.actor("technologist")) as uow:
         exam.start(uow, procedure_id=procedure.id)
     with ris.uow(hospital.actor("technologist")) as uow:

@@ -14,6 +14,7 @@ from ris.outbox.model import StoredEvent
 from ris.patient.model import Patient
 from ris.report import dictation, publication, reading, service
 from ris.report.model import Report, ReportVersion
+from ris.report.priors import priors
 from ris.report.queries import reading_worklist
 from ris.settings import Reports, Settings
 from tests.factories.hospital import Hospital
@@ -165,13 +166,13 @@ def test_a_retracted_report_is_no_earlier_report_of_the_patient(ris: Ris, hospit
         other_id = make_order(uow, hospital, patient=patient).procedures[0].id
     sites = [hospital.sites["MAIN"]]
     with ris.read() as session:
-        assert [prior.procedure_id for prior in reading.priors(session, other_id, sites)] == [exam.id]
+        assert [(prior.procedure_id, prior.text) for prior in priors(session, other_id, sites)] == [(exam.id, "No fracture.")]
     retract(ris, hospital, exam.id)
     with ris.read() as session:
-        assert reading.priors(session, other_id, sites) == []
+        assert [(prior.procedure_id, prior.text) for prior in priors(session, other_id, sites)] == [(exam.id, "")]
     sign(ris, hospital, exam.id, "A fracture.")
     with ris.read() as session:
-        assert [prior.text for prior in reading.priors(session, other_id, sites)] == ["A fracture."]
+        assert [prior.text for prior in priors(session, other_id, sites)] == ["A fracture."]
 
 
 def test_words_from_outside_become_the_draft_of_the_next_reading(ris: Ris, hospital: Hospital) -> None:

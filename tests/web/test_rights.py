@@ -239,6 +239,7 @@ ROUTES: dict[str, P | str] = {
     "referrers.save": P.ORDER_ENTER,
     "referrers.save_practice": P.ORDER_ENTER,
     "referrers.show": P.ORDER_ENTER,
+    "images.show": P.REPORT_READ,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_WRITE,
     "report.paper": P.REPORT_READ,

@@ -223,13 +223,19 @@ class Choice(Field):
 
     @property
     def told(self) -> str:
-        return f"one of {', '.join(self.of)}"
+        return f"one of {', '.join(value for value, _ in self.options if value)}{'' if self.required else ', or nothing'}"
 
     @property
     def options(self) -> tuple[tuple[str, str], ...]:
-        return tuple(self.labels) or tuple((member.value, member.value.replace("_", " ")) for member in self.of)
+        named = tuple(self.labels) or tuple((member.value, member.value.replace("_", " ")) for member in self.of)
+        return named if self.required else (("", "any"), *named)
+
+    def write(self, known: Known, value: Any) -> str:
+        return "" if value is None else str(value)
 
     def read(self, known: Known, text: str) -> Any:
+        if not text:
+            return None
         if text not in {member.value for member in self.of}:
             raise Wrong("is none of those that there are", f"write {self.told}")
         return self.of(text)
@@ -249,15 +255,17 @@ class Reference(Field):
 
     @property
     def told(self) -> str:
-        return f"the code of a {self.name}"
+        return f"the code of a {self.name}{'' if self.required else ', or nothing'}"
 
     def read(self, known: Known, text: str) -> Any:
+        if not text:
+            return None
         if text not in known.ids(self.to):
             raise Wrong(f"{text} is no {self.name} of ours", f"write {self.told}, or add that {self.name} first")
         return known.ids(self.to)[text]
 
     def write(self, known: Known, value: Any) -> str:
-        return known.codes(self.to)[value]
+        return "" if value is None else known.codes(self.to)[value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from ris.web.pages.places.views import bp as places
 from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.questionnaires.views import bp as questionnaires
 from ris.web.pages.referrers.views import bp as referrers
+from ris.web.pages.report.images import bp as images
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
@@ -59,6 +60,7 @@ PAGES: tuple[Blueprint, ...] = (
     exam_rules,
     forms,
     health,
+    images,
     imports,
     interfaces,
     labels,

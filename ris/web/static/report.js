@@ -55,21 +55,82 @@
     }
   }
 
+  // ── what stands beside ───────────────────────────────────────────────────────────────────────────────────────────
+
+  const priors = [...document.querySelectorAll("[data-prior]")];
+
+  // The caret stays where it is: whoever reads an earlier report goes on writing.
+  function turn(step) {
+    if (!priors.length) return say("There is no earlier exam");
+    const at = priors.findIndex((prior) => prior.open);
+    const next = at < 0 ? (step > 0 ? 0 : priors.length - 1) : at + step;
+    priors.forEach((prior, i) => (prior.open = i === next));
+    priors[next]?.scrollIntoView({ block: "nearest" });
+  }
+
+  function compare() {
+    const prior = priors.find((each) => each.open) || priors[0];
+    if (!prior) return say("There is no earlier exam to compare with");
+    const field = fields().find((f) => f.text === "[comparison]");
+    if (field) return replace(field, prior.dataset.prior);
+    editor.focus();
+    document.execCommand("insertText", false, prior.dataset.prior);
+  }
+
+  // ── doubts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  const doubts = document.querySelector("[data-doubts]");
+  const reasons = () => [...doubts.querySelectorAll("input")];
+
+  // A reason that was typed stays with its doubt, wherever the text has moved it.
+  function showDoubts(html) {
+    const had = document.activeElement?.closest("[data-doubts]") ? document.activeElement.name : "";
+    const typed = new Map(reasons().map((input) => [input.name, input.value]));
+    doubts.innerHTML = html;
+    reasons().forEach((input) => {
+      input.value = typed.get(input.name) || input.value;
+      if (input.name === had) input.focus();
+    });
+  }
+
+  function place(button) {
+    const [start, end] = button.dataset.place.split("-").map(Number);
+    editor.focus();
+    editor.setSelectionRange(start, end);
+  }
+
+  let looked = -1;
+  function nextDoubt() {
+    const all = [...doubts.querySelectorAll("[data-place]")];
+    if (!all.length) return say("Nothing speaks against the text");
+    looked = (looked + 1) % all.length;
+    place(all[looked]);
+  }
+
+  doubts.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-place]");
+    if (button) place(button);
+  });
+
   const KEYS = {
     F3: ["Next field", () => jump(1)],
     "Shift+F3": ["Field before", () => jump(-1)],
     "Alt+D": ["Take the first choice of every field", acceptDefaults],
+    "Alt+ArrowDown": ["Next earlier exam", () => turn(1)],
+    "Alt+ArrowUp": ["Earlier exam before", () => turn(-1)],
+    "Alt+I": ["Name the open earlier exam as the comparison", compare],
+    "Alt+W": ["Next place that does not fit", nextDoubt],
   };
   window.risKeys.push(...Object.entries(KEYS).map(([key, [text]]) => [key, text]), ["1 to 9", "In a field with choices: take the one with that number"]);
 
-  editor.addEventListener("keydown", (event) => {
+  form.addEventListener("keydown", (event) => {
     const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
     const bound = KEYS[`${event.shiftKey ? "Shift+" : ""}${event.altKey ? "Alt+" : ""}${key}`];
     if (bound) {
       event.preventDefault();
       return bound[1]();
     }
-    const field = selected();
+    const field = event.target === editor && selected();
     const option = field && /^[1-9]$/.test(event.key) ? options(field)[Number(event.key) - 1] : undefined;
     if (option !== undefined && !event.ctrlKey && !event.altKey && !event.metaKey) {
       event.preventDefault();
@@ -106,6 +167,7 @@
         saved = text;
         form.elements.row_version.value = told.row_version;
         say(`Draft saved ${told.saved_at}`);
+        if (editor.value === text) showDoubts(told.doubts);
       } else {
         say(told.message, "danger");
         form.dataset.lost = "yes";
@@ -136,7 +198,8 @@
 
   form.addEventListener("submit", async (event) => {
     const button = event.submitter;
-    if (button && button.dataset.signs !== undefined && fields().length) {
+    const signs = button && button.dataset.signs !== undefined;
+    if (signs && fields().length) {
       event.preventDefault();
       select(fields()[0]);
       return say(`${fields().length} field${fields().length > 1 ? "s are" : " is"} still open`, "danger");
@@ -150,6 +213,13 @@
         form.requestSubmit(button);
       }
       return;
+    }
+    const unanswered = signs && reasons().find((input) => !input.value.trim());
+    if (unanswered) {
+      event.preventDefault();
+      leaving = false;
+      unanswered.focus();
+      return say("Not signed: say why the text is right, or change it", "danger");
     }
     leaving = true;
   });

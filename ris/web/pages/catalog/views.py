@@ -186,7 +186,7 @@ def _choices(session: Session, field: Field) -> Sequence[tuple[str, str]]:
     if not isinstance(field, Reference):
         return ()
     of: Any = field.to
-    rows = session.execute(sa.select(of.code, of.name).where(of.active).order_by(of.code))
+    rows = session.execute(sa.select(of.code, of.name).where(getattr(of, "active", sa.true())).order_by(of.code))
     return [(code, name) for code, name in rows]
 
 

@@ -10,17 +10,17 @@ from ris.base.errors import Conflict, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.documents import report_sheet
-from ris.exam.performed import performed_of
 from ris.order.queries import ExamRow
-from ris.patient.outside import outside_reports
 from ris.report import publication, review, service
 from ris.report import reading as reports
 from ris.report.reading import ReportRow
 from ris.report.status import REPORT, UNSIGNED, Grade, ReportStatus
+from ris.report.writing.gate import Doubtful
 from ris.staff import queries as staff
 from ris.staff.permission import Permission
-from ris.web.access import may, requires, sites_for
+from ris.web.access import may, requires
 from ris.web.page import changing, current_user, exam_here, look, password_holds_until, reading, require_password
+from ris.web.pages.report import shown as page
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
 
@@ -79,7 +79,10 @@ def save(procedure_id: int) -> ResponseReturnValue:
             saved = service.save_draft(uow, report_id=_report_id(uow, procedure_id), text=_text(), row_version=_row_version())
     except RisError as error:
         return jsonify(message=error.message), error.http_status
-    return jsonify(row_version=saved.row_version, saved_at=f"{local(saved.draft_at or uow.now, exam.zone):%H:%M:%S}")
+    with reading() as session:
+        places = page.places(session, procedure_id, _text(), page.given_reasons())
+    at = f"{local(saved.draft_at or uow.now, exam.zone):%H:%M:%S}"
+    return jsonify(row_version=saved.row_version, saved_at=at, doubts=render_template("report/_doubts.html", places=places))
 
 
 @bp.post("/release")
@@ -108,7 +111,7 @@ def submit(procedure_id: int) -> ResponseReturnValue:
             report_id = _report_id(uow, procedure_id)
             review.submit(uow, report_id=report_id, text=_text(), supervisor_id=supervisor_id, **_seen())
     except RisError as error:
-        return _page(exam, refused=error.message, kept=_text()), error.http_status
+        return _unsigned(exam, error)
     flash("Submitted: the reading is published as preliminary and waits to be approved.")
     return redirect(url_for("worklist.show", name="reading"), 303)
 
@@ -158,7 +161,7 @@ def sign(procedure_id: int) -> ResponseReturnValue:
             else:
                 service.sign_preliminary(uow, report_id=report_id, text=_text(), **_seen())
     except RisError as error:
-        return _page(exam, refused=error.message, kept=_text()), error.http_status
+        return _unsigned(exam, error)
     return redirect(url_for("worklist.show", name="reading"), 303)
 
 
@@ -186,9 +189,11 @@ def addend(procedure_id: int) -> ResponseReturnValue:
         require_password(_NOT_KNOWN, lately=True)
         with changing() as uow:
             seen = request.form.get("displayed", "")
-            service.addend(uow, report_id=_report_id(uow, procedure_id), text=_text(), password_checked=True, displayed=seen)
+            reasons = page.given_reasons()
+            report_id = _report_id(uow, procedure_id)
+            service.addend(uow, report_id=report_id, text=_text(), password_checked=True, displayed=seen, reasons=reasons)
     except RisError as error:
-        return _page(exam, refused=error.message, kept=_text()), error.http_status
+        return _unsigned(exam, error)
     return redirect(url_for("report.show", procedure_id=procedure_id), 303)
 
 
@@ -208,25 +213,35 @@ def retract(procedure_id: int) -> ResponseReturnValue:
     return redirect(url_for("report.show", procedure_id=procedure_id), 303)
 
 
-def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "") -> str:
+def _unsigned(exam: ExamRow, error: RisError) -> ResponseReturnValue:
+    """The page with the words that were not signed; the places that speak against it say so themselves."""
+    is_doubtful = isinstance(error, Doubtful) and all(doubt.may_override for doubt in error.doubts)
+    refused = "Not signed yet: look at the places below, and say why the text is right or change it." if is_doubtful else error.message
+    return _page(exam, refused=refused, kept=_text(), is_doubtful=is_doubtful), error.http_status
+
+
+def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "", is_doubtful: bool = False) -> str:
     with reading() as session:
         report = reports.report_of(session, exam.procedure_id)
         signs = may(Permission.REPORT_SIGN, exam.site_id)
+        is_written = report is not None and _is_mine(report) and report.status in UNSIGNED
+        text = kept or (report.draft_text if report else "")
+        places = page.places(session, exam.procedure_id, text, page.given_reasons()) if is_written or is_doubtful else []
         shown: dict[str, Any] = {
             "exam": exam,
             "report": report,
-            "priors": reports.priors(session, exam.procedure_id, sites_for(Permission.REPORT_READ)),
-            "outside": outside_reports(session, exam.patient_id),
-            "performed": performed_of(session, exam.procedure_id),
             "refused": refused,
             "kept": kept,
             "reason": reason,
             "password_until": password_holds_until(),
             "may_sign": signs,
+            "places": places,
+            "focus": page.first_unanswered(places) if is_doubtful else "",
+            **page.beside(session, exam),
         }
-        if report and _is_mine(report) and report.status in UNSIGNED:
+        if is_written:
             supervisors = () if signs else staff.who_may(session, Permission.REPORT_SIGN, exam.site_id)
-            return render_template("report/edit.html", text=kept or report.draft_text, supervisors=supervisors, grades=_GRADES, **shown)
+            return render_template("report/edit.html", text=text, supervisors=supervisors, grades=_GRADES, **shown)
     return render_template(
         "report/show.html",
         reader=report.claimed_by if report else None,
@@ -281,8 +296,8 @@ def _row_version() -> int:
 
 
 def _seen() -> dict[str, Any]:
-    """What the form says that stood before the signer."""
-    return {"row_version": _row_version(), "displayed": request.form.get("displayed", "")}
+    """What the form says that stood before the signer, and what the signer says to the doubts about the text."""
+    return {"row_version": _row_version(), "displayed": request.form.get("displayed", ""), "reasons": page.given_reasons()}
 
 
 def _change() -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""What stands beside the editor and below it: the earlier exams, what is known of this one, and the doubts about the text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from sqlalchemy.orm import Session
+
+from ris.exam.performed import performed_of
+from ris.order.documents import documents
+from ris.order.queries import ExamRow
+from ris.protocol.queries import protocol
+from ris.report.priors import priors
+from ris.report.writing import viewer
+from ris.report.writing.checks import Doubt, doubts
+from ris.report.writing.facts import facts_of, laboratory
+from ris.staff.permission import Permission
+from ris.web.access import sites_for
+from ris.web.page import program
+
+REASON = "reason:"
+"""What the name of a field begins with that gives the reason for a doubt; its key follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A doubt as the browser finds it: its offsets count UTF-16 units, as those of a textarea do."""
+
+    doubt: Doubt
+    start: int
+    end: int
+    reason: str
+
+
+def beside(session: Session, exam: ExamRow) -> dict[str, Any]:
+    """What a reader wants to have before the eyes."""
+    return {
+        "priors": priors(session, exam.procedure_id, sites_for(Permission.REPORT_READ)),
+        "performed": performed_of(session, exam.procedure_id),
+        "protocol": protocol(session, exam.procedure_id),
+        "laboratory": laboratory(session, exam.patient_id, exam.zone),
+        "documents": documents(session, exam.order_id),
+        "has_viewer": bool(viewer_key() and viewer.address_of(session, exam.site_id)),
+    }
+
+
+def places(session: Session, procedure_id: int, text: str, reasons: Mapping[str, str]) -> list[Place]:
+    """The doubts about a text that a reason can answer; a field that is still open the editor shows by itself."""
+    facts = facts_of(session, procedure_id, program().clock())
+    return [_place(text, doubt, reasons) for doubt in doubts(text, facts.subject) if doubt.may_override]
+
+
+def given_reasons() -> dict[str, str]:
+    """By the key of the doubt, as the form has them."""
+    return {name.removeprefix(REASON): value for name, value in request.form.items() if name.startswith(REASON)}
+
+
+def first_unanswered(shown: Sequence[Place]) -> str:
+    """The key of the first doubt without a reason; empty where all have one."""
+    return next((place.doubt.key for place in shown if not place.reason.strip()), "")
+
+
+def viewer_key() -> str:
+    return program().settings.web.viewer_key.get_secret_value()
+
+
+def _place(text: str, doubt: Doubt, reasons: Mapping[str, str]) -> Place:
+    return Place(doubt, _units(text[: doubt.start]), _units(text[: doubt.end]), reasons.get(doubt.key, ""))
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
