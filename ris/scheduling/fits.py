@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from ris.base.clock import local
 from ris.catalog.model import ReservedFor, ResourceKind
@@ -78,6 +77,11 @@ def is_reserved(block: Reserved, patient: Patient, now: int) -> bool:
     return patient.patient_class != "I"
 
 
+def said_of_reserved(room_name: str, block: Reserved, zone: str) -> str:
+    first, last = (f"{local(moment(at), zone):%H:%M}" for at in block.span)
+    return f"{room_name} is kept for {block.reserved_for} patients from {first} to {last}"
+
+
 def change_minutes(facts: Facts, room: Room, room_id: int | None, site_id: int | None) -> int:
     """What the patient needs from another room to this one."""
     if room_id == room.id:
@@ -135,9 +139,8 @@ def _room(facts: Facts, room: Room, span: Minutes) -> Iterator[Refusal]:
         yield Refusal(Why.closed, f"{room.name} is closed then: {closed.reason}" if closed else f"{room.name} is not open then")
     for block in room.reserved:
         if overlaps(block.span, span) and is_reserved(block, facts.patient, facts.now):
-            kept = f"{_clock(facts, block.span[0])} to {_clock(facts, block.span[1])}"
             release = f", released {_day_clock(facts, block.released_at)}" if block.released_at is not None else ""
-            yield Refusal(Why.reserved, f"{room.name} is kept for {block.reserved_for} patients from {kept}{release}")
+            yield Refusal(Why.reserved, f"{said_of_reserved(room.name, block, facts.zone)}{release}")
     if any(overlaps(taken, span) for taken in room.taken):
         yield Refusal(Why.taken, "the room is taken")
 
@@ -164,13 +167,5 @@ def gap(facts: Facts, placed: Placed, others: Sequence[Placed]) -> Iterator[Refu
         yield Refusal(Why.gap, f"{step.name} begins {least} to {most} minutes after what comes before it has ended")
 
 
-def _clock(facts: Facts, minute: int) -> str:
-    return f"{_local(facts, minute):%H:%M}"
-
-
 def _day_clock(facts: Facts, minute: int) -> str:
-    return f"{_local(facts, minute):%a %d %b %H:%M}"
-
-
-def _local(facts: Facts, minute: int) -> datetime:
-    return local(moment(minute), facts.zone)
+    return f"{local(moment(minute), facts.zone):%a %d %b %H:%M}"

@@ -17,7 +17,8 @@ from ris.order.status import Priority
 from ris.patient import queries as patients
 from ris.patient import safety
 from ris.patient.model import Visit
-from ris.scheduling.facts import Asked, Closed, Elsewhere, Exam, Facts, Patient, Policy, Reserved, Resource, Room, Step, Wishes
+from ris.scheduling import reserved
+from ris.scheduling.facts import Asked, Closed, Elsewhere, Exam, Facts, Patient, Policy, Resource, Room, Step, Wishes
 from ris.scheduling.hours import Hours
 from ris.scheduling.model import BookingPolicy, Occupancy, ScheduledProcedureStep, SlotHold
 from ris.scheduling.spans import Minutes, merged, minute, wall
@@ -186,7 +187,7 @@ class _Gathering:
         ids = [room.id for room in rooms]
         of, of_block = catalog.RoomProcedure, catalog.ReservedBlock
         hours = self.hours.of_rooms(rooms)
-        reserved = self._reserved(self._rows(sa.select(of_block).where(of_block.room_id.in_(ids))))
+        kept = reserved.of_rooms(self._rows(sa.select(of_block).where(of_block.room_id.in_(ids))), self.hours)
         shortest = dict(
             self.session.execute(
                 sa.select(of.room_id, sa.func.min(of.set_up_minutes + of.minutes + of.clean_up_minutes))
@@ -199,7 +200,7 @@ class _Gathering:
                 room.id, room.site_id, room.name, room.modality, room.weight_limit_kg, room.gives_contrast, room.has_anaesthesia,
                 tuple(merged(hours[room.id])),
                 tuple(_closed(c) for c in closures if c.resource_id is None and c.room_id in (None, room.id)),
-                reserved.get(room.id, ()), taken.get(f"room:{room.id}", ()), shortest[room.id],
+                kept.get(room.id, ()), taken.get(f"room:{room.id}", ()), shortest[room.id],
             )
             for room in sorted(rooms, key=lambda room: room.code)
         }  # fmt: skip
@@ -215,16 +216,6 @@ class _Gathering:
             )
             for row in sorted(rows, key=lambda row: (row.kind is ResourceKind.person, row.code))
         )  # fmt: skip
-
-    def _reserved(self, rows: Sequence[catalog.ReservedBlock]) -> dict[int, tuple[Reserved, ...]]:
-        spans: dict[int, list[Reserved]] = defaultdict(list)
-        for row in rows:
-            for on in self.dates:
-                if on.weekday() == row.weekday:
-                    span = self.hours.span(on, row.begins, row.ends)
-                    release = span[0] - row.release_minutes if row.release_minutes is not None else None
-                    spans[row.room_id].append(Reserved(span, row.reserved_for, release))
-        return {room_id: tuple(sorted(found, key=lambda block: block.span)) for room_id, found in spans.items()}
 
     def _closures(self) -> list[catalog.Closure]:
         closure = catalog.Closure

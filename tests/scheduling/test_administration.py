@@ -10,6 +10,7 @@ from ris.base.clock import from_wall_clock
 from ris.base.errors import Invalid, NotAllowedNow, Stale
 from ris.bootstrap import Ris
 from ris.catalog.model import Closure, Resource, ResourceKind, Site
+from ris.order.status import Priority
 from ris.scheduling import offering, queries, service
 from ris.scheduling.administration import service as places
 from ris.scheduling.administration.field import Wrong
@@ -21,7 +22,7 @@ from ris.staff.queries import rights_of
 from ris.task.model import Task, TaskState
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
-from tests.factories.orders import new_exam
+from tests.factories.orders import make_order, new_exam
 
 NEW_YORK = "America/New_York"
 NOW = datetime(2026, 11, 16, 14, tzinfo=UTC)
@@ -116,6 +117,35 @@ def test_a_closure_asks_for_what_it_hits_lists_it_to_move_and_can_be_taken_back(
     with ris.uow(hospital.actor("scheduler")) as uow:
         service.cancel(uow, step_id=other, reason="asked to")
     assert to_move(ris) == {}
+
+
+def test_a_reserved_time_asks_for_those_whom_it_keeps_out_and_leaves_who_may_be_there(ris: Ris, hospital: Hospital) -> None:
+    day = date(2026, 11, 18)
+    hit, _before, today = book(ris, hospital, day, "10:00"), book(ris, hospital, day, "08:00"), book(ris, hospital, NOW.date(), "11:00")
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        stat = make_order(uow, hospital, priority=Priority.stat).procedures[0].id
+        uow.session.flush()
+        service.book(uow, procedure_id=stat, room_id=hospital.rooms["CT1"], starts_at=at(day, "10:30"))
+    with ris.uow(hospital.actor("lead_scheduler")) as uow:
+        beside = make_order(uow, hospital).procedures[0].id
+        uow.session.flush()
+        reason = "the patient comes from far away"
+        service.book(uow, procedure_id=beside, room_id=hospital.rooms["CT1"], starts_at=at(day, "10:00"), overbook_reason=reason)
+    kept = {"room": "CT1", "weekday": "wednesday", "begins": "09:30", "ends": "12:00", "reserved_for": "emergency", "release_minutes": "60"}
+    with pytest.raises(HitsAppointments, match="1 booked appointment would have to be moved") as asked:
+        add(ris, hospital, "reserved", **kept)
+    why = "Room CT1 is kept for emergency patients from 09:30 to 12:00"
+    assert [(h.step_id, h.why) for h in asked.value.found] == [(hit, why)]
+    key = add(ris, hospital, "reserved", accepts=True, **kept)
+    assert to_move(ris) == {hit: why}
+
+    change(ris, hospital, "reserved", key, begins="10:20")
+    assert to_move(ris) == {}, "it ends when the reserved time begins"
+    ris.clock.now = at(NOW.date(), "10:30")  # type: ignore[attr-defined]
+    change(ris, hospital, "reserved", key, weekday="monday", begins="11:00")
+    assert to_move(ris) == {}, "it is released already"
+    change(ris, hospital, "reserved", key, accepts=True, release_minutes="")
+    assert set(to_move(ris)) == {today}
 
 
 def test_what_is_wrong_is_said_field_by_field_and_nothing_is_kept(ris: Ris, hospital: Hospital) -> None:

@@ -9,8 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.base.clock import local
-from ris.catalog.model import Closure, Procedure, Resource, Room, Site
-from ris.order.model import RequestedProcedure
+from ris.catalog.model import Closure, Procedure, ReservedBlock, Resource, Room, Site
+from ris.order.model import Order, RequestedProcedure
+from ris.order.status import Priority
+from ris.patient.model import Visit
+from ris.scheduling import fits, reserved
+from ris.scheduling.facts import Patient
 from ris.scheduling.hours import Hours
 from ris.scheduling.model import Occupancy, ScheduledProcedureStep
 from ris.scheduling.spans import Minutes, around, merged, minute, moment, overlaps, without
@@ -40,6 +44,7 @@ class _Planned:
     accession_number: str
     exam_name: str
     contrast: bool
+    patient: Patient
 
     @property
     def span(self) -> Minutes:
@@ -70,15 +75,15 @@ def misplaced(session: Session, site_id: int, now: datetime) -> dict[int, Hit]:
     if not planned:
         return {}
     site = session.get_one(Site, site_id, populate_existing=True)
-    looked = _Looked(session, site, planned)
+    looked = _Looked(session, site, planned, now)
     return {each.step.id: _hit(each, why) for each in planned if (why := looked.why_not(each))}
 
 
 class _Looked:
-    """Hours, closures and helpers of a site over the days of its appointments."""
+    """Hours, closures, reserved times and helpers of a site over the days of its appointments."""
 
-    def __init__(self, session: Session, site: Site, planned: Sequence[_Planned]) -> None:
-        self.site = site
+    def __init__(self, session: Session, site: Site, planned: Sequence[_Planned], now: datetime) -> None:
+        self.site, self.now = site, minute(now)
         self.hours = Hours(session, site, _dates(site.zone, planned))
         self.closures = session.scalars(
             sa.select(Closure)
@@ -87,6 +92,8 @@ class _Looked:
         ).all()
         rooms = {each.room.id: each.room for each in planned}.values()
         self.open = {room_id: merged(spans) for room_id, spans in self.hours.of_rooms(rooms).items()}
+        blocks = session.scalars(sa.select(ReservedBlock).where(ReservedBlock.room_id.in_([room.id for room in rooms])))
+        self.reserved = reserved.of_rooms(blocks, self.hours)
         self.helpers = _helpers(session, [each.step.id for each in planned])
         known = {helper.id: helper for helpers in self.helpers.values() for helper in helpers}
         self.there = {key: merged(spans) for key, spans in self.hours.of_resources(known.values()).items()}
@@ -107,6 +114,10 @@ class _Looked:
         if not around(self.open[room.id], each.span):
             special = self.hours.why_not(room, local(each.step.starts_at, self.site.zone).date())
             yield f"{room.name} is not open then{f': {special}' if special else ''}"
+        # Who was put there by right and reason stays by them.
+        for block in self.reserved.get(room.id, ()) if not each.step.overbook_reason else ():
+            if overlaps(block.span, each.span) and fits.is_reserved(block, each.patient, self.now):
+                yield fits.said_of_reserved(room.name, block, self.site.zone)
         for helper in self.helpers.get(each.step.id, ()):
             away = [closure for closure in self.closures if closure.resource_id == helper.id]
             free = without(self.there[helper.id], sorted((minute(c.starts_at), minute(c.ends_at)) for c in away))
@@ -118,15 +129,23 @@ class _Looked:
 def _planned(session: Session, now: datetime, *where: sa.ColumnElement[bool]) -> list[_Planned]:
     of = ScheduledProcedureStep
     rows = session.execute(
-        sa.select(of, Room, RequestedProcedure.accession_number, Procedure.name, Procedure.contrast)
+        sa.select(
+            of, Room, RequestedProcedure.accession_number, Procedure.name, Procedure.contrast, Order.priority,
+            sa.func.coalesce(Visit.patient_class, ""),
+        )
         .join(Room, Room.id == of.room_id)
         .join(RequestedProcedure, RequestedProcedure.id == of.procedure_id)
         .join(Procedure, Procedure.id == RequestedProcedure.procedure_id)
+        .join(Order, Order.id == RequestedProcedure.order_id)
+        .outerjoin(Visit, Visit.id == Order.visit_id)
         .where(of.status.in_(STILL_TO_COME), of.ends_at > now, *where)
         .order_by(of.starts_at, of.id)
         .execution_options(populate_existing=True)
-    )
-    return [_Planned(step, room, accession, name, contrast) for step, room, accession, name, contrast in rows]
+    )  # fmt: skip
+    return [
+        _Planned(step, room, accession, name, contrast, Patient(patient_class=patient_class, is_stat=priority is Priority.stat))
+        for step, room, accession, name, contrast, priority, patient_class in rows
+    ]
 
 
 def _helpers(session: Session, step_ids: Sequence[int]) -> dict[int, list[Resource]]:
