@@ -33,6 +33,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
         protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam, plan.tell_cancelled_exam,
     ),
     "order.relocated": (waitlist.follow_site,),
+    "order.procedure_restored": (protocol.restore_with_exam,),
     "order.procedure_changed": (protocol.think_again, consent.ask_again),
     "scheduling.booked": (plan.tell_booked,),
     "scheduling.cancelled": (waitlist.propose_given_up, plan.tell_cancelled),

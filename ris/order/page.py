@@ -102,15 +102,19 @@ def order_page(session: Session, order_id: int) -> OrderPage | None:
 def _kin(session: Session, order: Order) -> Iterator[Kin]:
     known = (Order.id.in_([key for key in (order.split_from_id, order.replaces_id) if key]), Order.split_from_id == order.id)
     rows = session.execute(
-        sa.select(Order.id, Order.filler_number, Order.replaces_id).where(sa.or_(*known, Order.replaces_id == order.id)).order_by(Order.id)
+        sa.select(Order.id, Order.filler_number, Order.replaces_id, Order.status)
+        .where(sa.or_(*known, Order.replaces_id == order.id))
+        .order_by(Order.id)
     )
-    for key, number, replaces_id in rows:
+    for key, number, replaces_id, status in rows:
+        # Of the two only one stands, unless the replacement was taken back or cancelled.
+        was_taken_back = replaces_id == order.id and status is OrderStatus.cancelled and order.status is not OrderStatus.cancelled
         if key == order.split_from_id:
             yield Kin(key, number, "Split off from")
         elif key == order.replaces_id:
             yield Kin(key, number, "Replaces")
         elif replaces_id == order.id:
-            yield Kin(key, number, "Replaced by")
+            yield Kin(key, number, "Replaced for a time by" if was_taken_back else "Replaced by")
         else:
             yield Kin(key, number, "Split into")
 

@@ -26,7 +26,7 @@ from ris.order.status import NOT_STARTED, OrderStatus, ProcedureStatus
 from ris.task import service as task
 
 _OWN = ("id", "row_version", "filler_number", "status", "split_from_id", "replaces_id", "placer_key")
-_COPIED = tuple(column.key for column in sa.inspect(Order).columns if column.key not in _OWN)
+COPIED = tuple(column.key for column in sa.inspect(Order).columns if column.key not in _OWN)
 
 
 @service
@@ -115,9 +115,8 @@ def replace(uow: UnitOfWork, order_id: int, wanted: Sequence[ProcedureRequest], 
     for sequence, request in enumerate(wanted, 1):
         new_procedure(uow, new, sequence, request)
     for procedure in going:
-        end_procedure(uow, procedure, f"replaced by order {new.filler_number}: {why}")
-    for kind in ("order_held", "hold_ended", "visit_cancelled"):
-        task.settle(uow, kind, Ref("order", order_id))
+        end_procedure(uow, procedure, f"{replaced_by(new)}{why}")
+    forget_tasks(uow, order_id)
     new = _read_again(uow, new, order)
     if key:
         uow.put(Order.placer_key, key, new)
@@ -142,15 +141,36 @@ def absorb(uow: UnitOfWork, procedure_id: int, absorbed_ids: Collection[int], re
     if len({(exam.order.patient_id, exam.site_id) for exam in exams.values()}) > 1:
         raise Invalid("only exams of one patient at one site are combined")
     changed = False
+    copies: dict[str, str] = {}
     for exam in others:
         exam.combined_into_id = procedure_id
         end_procedure(uow, exam, f"done with exam {kept.accession_number}: {why}")
         if exam.order.status is OrderStatus.cancelled:
             uow.emit(order_event("order.cancelled", exam.order, reason=exam.ended_reason))
-        changed |= _take_over(kept.order, exam)
+        copy = _take_over(kept.order, exam)
+        changed |= copy is not None
+        copies |= {exam.order.filler_number: copy} if copy else {}
     if changed:
-        uow.emit(order_event("order.changed", kept.order, changed=["clinical_information", "copies_to"], reason=why))
+        facts = {"changed": ["clinical_information", "copies_to"], "reason": why, "copies_added": copies}
+        uow.emit(order_event("order.changed", kept.order, **facts))
     return kept
+
+
+def replaced_by(new: Order) -> str:
+    """How the reason of what a replacement has cancelled begins."""
+    return f"replaced by order {new.filler_number}: "
+
+
+def brought_by(other: Order) -> str:
+    """What the clinical information of an order says of another one whose exam it answers; empty where that said nothing."""
+    said = [part for part in (other.reason, other.clinical_information) if part]
+    return f"For order {other.filler_number}: {'; '.join(said)}" if said else ""
+
+
+def forget_tasks(uow: UnitOfWork, order_id: int) -> None:
+    """Nobody need think of an order instead of which another one stands."""
+    for kind in ("order_held", "hold_ended", "visit_cancelled"):
+        task.settle(uow, kind, Ref("order", order_id))
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,7 +197,7 @@ def _said(uow: UnitOfWork, procedure: RequestedProcedure) -> dict[str, str]:
 
 def _copy(uow: UnitOfWork, order: Order, **values: Any) -> Order:
     """A further order that says the same, without exams yet."""
-    said = {name: getattr(order, name) for name in _COPIED}
+    said = {name: getattr(order, name) for name in COPIED}
     filler_number = number(uow, "F", "filler")
     return uow.create(Order, id=new_id(), filler_number=filler_number, status=OrderStatus.scheduled, **{**said, **values})
 
@@ -211,19 +231,20 @@ def _tell_new(uow: UnitOfWork, order: Order, name: str, **facts: Any) -> None:
     uow.emit(order_event(name, order, **facts))
 
 
-def _take_over(order: Order, exam: RequestedProcedure) -> bool:
-    """What the order of an absorbed exam said goes into the one that answers it; whether that is anything new."""
+def _take_over(order: Order, exam: RequestedProcedure) -> str | None:
+    """What the order of an absorbed exam said goes into the one that answers it, once. Returns who gets a copy from then on, or
+    empty; None where nothing is new."""
     other = exam.order
     if other.id == order.id:
-        return False
-    said = [part for part in (other.reason, other.clinical_information) if part]
-    added = f"For order {other.filler_number}: {'; '.join(said)}" if said else ""
-    order.clinical_information = "\n".join(part for part in (order.clinical_information, added) if part)
+        return None
+    added = brought_by(other)
+    if added not in order.clinical_information:
+        order.clinical_information = "\n".join(part for part in (order.clinical_information, added) if part)
     copies = order.copies_to.splitlines()
     if other.orderer_name and other.orderer_name != order.orderer_name and other.orderer_name not in copies:
-        copies.append(other.orderer_name)
-        order.copies_to = "\n".join(copies)
-    return True
+        order.copies_to = "\n".join([*copies, other.orderer_name])
+        return other.orderer_name
+    return ""
 
 
 def known_kind(uow: UnitOfWork, kind_id: int) -> Procedure:

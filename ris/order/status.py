@@ -73,6 +73,7 @@ PROCEDURE = Machine(
         step("undo_complete", (S.completed,), S.in_progress),
         step("undo_discontinue", (S.discontinued,), S.in_progress),
         step("cancel", NOT_STARTED, S.cancelled),
+        step("restore", (S.cancelled,), S.ordered),
     ),
 )
 

@@ -129,12 +129,21 @@ def end_with_exam(uow: UnitOfWork, event: Event) -> None:
 
 def think_again(uow: UnitOfWork, event: Event) -> None:
     """The exam is another one now: what was thought of for the one before does not hold."""
+    _begin_anew(uow, event, "think_again")
+
+
+def restore_with_exam(uow: UnitOfWork, event: Event) -> None:
+    """The exam was cancelled and is there again: somebody thinks of its protocol anew."""
+    _begin_anew(uow, event, "restore")
+
+
+def _begin_anew(uow: UnitOfWork, event: Event, step: str) -> None:
     protocol = _found(uow, event.about.id)
-    if protocol is None or protocol.status not in (ProtocolStatus.proposed, ProtocolStatus.approved):
+    if protocol is None or protocol.status not in PROTOCOL.by_name[step].sources:
         return
     procedure = orders.get_procedure(uow, event.about.id)
     uow.touch()
-    protocol.status = PROTOCOL.go("think_again", protocol.status)
+    protocol.status = PROTOCOL.go(step, protocol.status)
     protocol.codes, protocol.target_at = [], None
     protocol.approved_by, protocol.approved_at = "", None
     protocol.proposed_by_id, protocol.proposed_by = None, ""

@@ -44,5 +44,6 @@ PROTOCOL = Machine(
         step("reopen", (S.approved,), S.pending, NOT_BEGUN),
         step("think_again", (S.proposed, S.approved), S.pending),
         step("cancel", (S.pending, S.proposed, S.approved, S.rejected), S.cancelled),
+        step("restore", (S.cancelled,), S.pending),
     ),
 )

@@ -7,7 +7,7 @@ from ris.catalog.model import Procedure
 from ris.hl7 import er7
 from ris.hl7.outbound import DEFAULTS, ROLES
 from ris.hl7.outbound.skeleton import VERSIONS
-from ris.order import desk, revise
+from ris.order import desk, revise, undone
 from ris.order.model import Order
 from ris.partner.model import Destination, Subscription
 from tests.factories.hospital import Hospital
@@ -57,7 +57,14 @@ def test_the_placer_is_told_of_each_in_one_message(ris: Ris, hospital: Hospital,
     assert said(replaced)[-1] == ("RO", "P1", "", "MRBRAIN")
     with ris.read() as session:
         assert [s.value(3) for s in replaced.segments if s.name == "ORC"][-1] == session.get_one(Order, new_id).filler_number
-    assert [findings(message) for message in (changed, split, rejoined, replaced)] == [[], [], [], []]
+    with ris.uow() as uow:
+        undone.unreplace(uow, new_id)
+    back = built(ris, "order.replaced")
+    assert said(back) == [("RU", "P1", "RP", "MRBRAIN"), ("RO", "P1", "", "MRBRAIN"), ("RO", "P1", "", "XRHAND")]
+    with ris.read() as session:
+        new = session.get_one(Order, new_id).filler_number
+    assert [s.value(3) for s in back.segments if s.name == "ORC"] == [new, filler, filler]
+    assert [findings(message) for message in (changed, split, rejoined, replaced, back)] == [[], [], [], [], []]
 
 
 def test_a_new_order_of_one_without_a_number_asks_for_its_own(ris: Ris, hospital: Hospital) -> None:

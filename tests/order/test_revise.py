@@ -10,14 +10,17 @@ from ris.base.ref import Coded
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
 from ris.catalog.model import Procedure
-from ris.order import desk, placer, revise
+from ris.exam import service as exam
+from ris.order import desk, placer, revise, undone
 from ris.order import service as orders
 from ris.order.model import Order
 from ris.order.service import OrderRequest, ProcedureRequest
 from ris.order.status import OrderStatus
 from ris.outbox.model import StoredEvent
+from ris.patient.model import Patient
+from ris.scheduling import service as scheduling
 from tests.factories.hospital import Hospital
-from tests.factories.orders import booked, make_order
+from tests.factories.orders import MONDAY, booked, make_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,8 +94,7 @@ def test_a_split_is_undone_and_nothing_is_lost(ris: Ris, hospital: Hospital) -> 
 
 
 def test_an_order_is_replaced_and_the_placers_number_leads_to_the_new_one(ris: Ris, hospital: Hospital) -> None:
-    exam = booked(ris, hospital)
-    old = read_order(ris, exam.order_id)
+    old = read_order(ris, booked(ris, hospital).order_id)
     with ris.uow(hospital.actor("front_desk")) as uow:
         brain = uow.session.get_one(Procedure, hospital.procedures["MRBRAIN"])
         new_id = revise.replace(uow, old.id, [desk.procedure_request(brain)], "MR says more").id
@@ -106,6 +108,78 @@ def test_an_order_is_replaced_and_the_placers_number_leads_to_the_new_one(ris: R
         known = uow.find(Order.placer_key, old.placer_key)
         orders.cancel(uow, known.id, "not needed")
     assert read_order(ris, new_id).status is OrderStatus.cancelled
+
+
+def test_a_replacement_is_taken_back_until_it_begins_and_keeps_what_was_said_since(ris: Ris, hospital: Hospital) -> None:
+    order = placed(ris, hospital, "CTHEAD", "XRHAND")
+    head, hand = (exam.id for exam in order.procedures)
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        orders.cancel_procedure(uow, hand, "not needed")
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        brain = uow.session.get_one(Procedure, hospital.procedures["MRBRAIN"])
+        new_id = revise.replace(uow, order.id, [desk.procedure_request(brain)], "MR says more").id
+    new = read_order(ris, new_id)
+    resend(ris, hospital, new, "CTHEAD")
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        undone.unreplace(uow, new_id)
+    back = read_order(ris, order.id)
+    assert codes(back) == [("CTHEAD", "ordered"), ("XRHAND", "cancelled")], "what was cancelled before stays so"
+    assert (back.status, back.reason, back.placed_at) == (OrderStatus.scheduled, "worse now", order.placed_at)
+    assert (back.procedures[0].accession_number, back.procedures[0].ended_reason) == (order.procedures[0].accession_number, "")
+    assert (read_order(ris, new_id).status, read_order(ris, new_id).replaces_id) == (OrderStatus.cancelled, order.id)
+    with ris.uow(by_the_placer(hospital)) as uow:
+        assert uow.find(Order.placer_key, order.placer_key).id == order.id
+    for wrong, why in ((new_id, "is cancelled"), (order.id, "not placed instead")):
+        with pytest.raises(NotAllowedNow, match=why), ris.uow() as uow:
+            undone.unreplace(uow, wrong)
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        scheduling.book(uow, procedure_id=head, room_id=hospital.rooms["CT1"], starts_at=MONDAY)
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        again = revise.replace(uow, order.id, [desk.procedure_request(brain)], "MR says more")
+        uow.session.flush()
+        step = scheduling.book(uow, procedure_id=again.procedures[0].id, room_id=hospital.rooms["MR1"], starts_at=MONDAY)
+        uow.session.flush()
+        exam.start(uow, procedure_id=step.procedure_id)
+    with pytest.raises(NotAllowedNow, match="is in progress"), ris.uow() as uow:
+        undone.unreplace(uow, again.id)
+
+
+def test_combined_exams_are_taken_apart_unless_somebody_was_told_that_the_order_is_dead(ris: Ris, hospital: Hospital) -> None:
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        first = make_order(uow, hospital, "CTHEAD", "XRHAND", placer=False)
+        patient = uow.session.get_one(Patient, first.patient_id)
+        here = make_order(uow, hospital, "CTCHESTC", patient=patient, placer=False)
+        theirs = make_order(uow, hospital, "CTCHESTC", patient=patient)
+        here.reason, here.orderer_name, here.clinical_information = "cough", "Brook, Ida", "since May\nno fever"
+        theirs.reason = "mass"
+        first.clinical_information = "fell"
+        kept, hand, chest, other = (e.id for e in (*first.procedures, here.procedures[0], theirs.procedures[0]))
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        revise.absorb(uow, kept, [hand, chest, other], "one scan")
+    told = read_order(ris, first.id)
+    assert told.copies_to.splitlines() == ["Brook, Ida"]
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        undone.separate(uow, chest)
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        undone.separate(uow, hand)
+    back = read_order(ris, first.id)
+    assert codes(back) == [("CTHEAD", "ordered"), ("XRHAND", "ordered")]
+    assert back.clinical_information == f"fell\nFor order {theirs.filler_number}: mass"
+    assert back.copies_to == ""
+    assert codes(read_order(ris, here.id)) == [("CTCHESTC", "ordered")]
+    assert read_order(ris, here.id).status is OrderStatus.scheduled
+    with pytest.raises(NotAllowedNow, match=f"EHR results was told that order {theirs.placer_number} is cancelled"), ris.uow() as uow:
+        undone.separate(uow, other)
+    with pytest.raises(NotAllowedNow, match="not combined"), ris.uow() as uow:
+        undone.separate(uow, hand)
+    with ris.uow(hospital.actor("front_desk")) as uow:
+        revise.absorb(uow, kept, [hand], "one scan")
+    with ris.uow(hospital.actor("scheduler")) as uow:
+        scheduling.book(uow, procedure_id=kept, room_id=hospital.rooms["CT1"], starts_at=MONDAY)
+        uow.session.flush()
+        exam.start(uow, procedure_id=kept)
+    with pytest.raises(NotAllowedNow, match="which answers it, is in progress"), ris.uow() as uow:
+        undone.separate(uow, hand)
 
 
 def test_what_has_begun_or_says_nothing_is_refused_with_the_reason(ris: Ris, hospital: Hospital) -> None:

@@ -88,9 +88,22 @@ def test_an_order_is_split_joined_combined_and_replaced(
     assert "Choose the exams that are done with it" in refused.text
     assert clerk.post(f"{page}/combine", combine_exam=str(head), **{"with": other}, combine_reason="one scan").status_code == 303
     assert exams(ris)[-1].combined_into_id == head
+    absorbed = exams(ris)[-1].order_id
+    assert "EHR results was told that order" in clerk.get(f"/orders/{absorbed}").text
+    assert "takes this back" in clerk.post(f"/orders/{absorbed}/exams/{other}/separate").text
+    assert clerk.post(f"{page}/exams/{other}/separate").status_code == 404
+    assert clerk.post(f"{page}/combine", combine_exam=str(head), **{"with": hand}, combine_reason="one scan").status_code == 303
+    assert "Take it apart again" in clerk.get(page).text
+    assert clerk.post(f"{page}/exams/{hand}/separate").status_code == 303
+    assert exams(ris)[1].status == "ordered"
     assert "Name at least one exam" in clerk.post(f"{page}/replace", replace_reason="none").text
     answer = clerk.post(f"{page}/replace", new_1="MRBRAIN", replace_reason="MR says more")
     assert answer.status_code == 303
     assert "Replaces" in clerk.get(answer.location).text
     assert "Replaced by" in clerk.get(page).text
+    assert "Take the replacement back" in clerk.get(answer.location).text
+    assert clerk.post(f"{answer.location}/unreplace").status_code == 303
+    assert "Replaced for a time by" in clerk.get(page).text
+    assert "is cancelled" in clerk.post(f"{answer.location}/unreplace").text
+    assert clerk.post(f"{page}/replace", new_1="MRBRAIN", replace_reason="MR says more").status_code == 303
     assert "no exam that could be changed" in clerk.get(f"{page}/revise").text

@@ -159,6 +159,8 @@ ROUTES: dict[str, P | str] = {
     "orders.replace": P.ORDER_CANCEL,
     "orders.revise": P.ORDER_ENTER,
     "orders.split_exam": P.ORDER_ENTER,
+    "orders.separate": P.ORDER_CANCEL,
+    "orders.unreplace": P.ORDER_CANCEL,
     "orders.split_off": P.ORDER_ENTER,
     "orders.show": P.EXAM_READ,
     "partners.add": P.INTERFACE_MANAGE,

@@ -9,7 +9,7 @@ from ris.base.errors import RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import Procedure
-from ris.order import desk
+from ris.order import desk, undone
 from ris.order import revise as orders
 from ris.order.page import OrderPage
 from ris.order.queries import ExamRow, exams_of_patient
@@ -148,6 +148,26 @@ def replace(order_id: int) -> ResponseReturnValue:
         form.errors.setdefault("new_1", "Name at least one exam.")
     done = "This order takes the place of the one before, which is cancelled; the placer is told."
     return _do(page, form, lambda uow: orders.replace(uow, order_id, wanted, reason).id, done, "replace")
+
+
+@bp.post("/orders/<int:order_id>/unreplace")
+@requires(Permission.ORDER_CANCEL)
+def unreplace(order_id: int) -> ResponseReturnValue:
+    page = order_at(order_id, Permission.ORDER_CANCEL)
+    done = (
+        "The order before is there again, and its exams wait for appointments; the placer is told of the replacement the other way round."
+    )
+    return do(page, lambda uow: undone.unreplace(uow, order_id), done)
+
+
+@bp.post("/orders/<int:order_id>/exams/<int:procedure_id>/separate")
+@requires(Permission.ORDER_CANCEL)
+def separate(order_id: int, procedure_id: int) -> ResponseReturnValue:
+    page = order_at(order_id, Permission.ORDER_CANCEL)
+    if procedure_id not in {line.procedure_id for line in page.procedures}:
+        abort(404)
+    done = "The exam is one of its own again and waits for an appointment. What the other one was changed into stays: put it back there."
+    return do(page, lambda uow: undone.separate(uow, procedure_id), done)
 
 
 # ── parts ────────────────────────────────────────────────────────────────────────────────────────────────────────────

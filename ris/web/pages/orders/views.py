@@ -5,15 +5,17 @@ from collections.abc import Callable
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask import request as http
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
 from ris.base.clock import local
 from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.catalog.model import ReasonKind
-from ris.order import authorized, desk, documents, placer, service
+from ris.order import authorized, desk, documents, placer, service, undone
 from ris.order.calls import calls
 from ris.order.held import held
+from ris.order.model import Order, RequestedProcedure
 from ris.order.page import OrderPage, number_givers, order_page
 from ris.order.queries import is_visible
 from ris.patient.queries import PatientRow, patient
@@ -180,15 +182,30 @@ def page_of(
         }
         papers, made = documents.documents(session, page.order.id), calls(session, [page.order.id]).get(page.order.id, [])
         under = authorized.of_procedures(session, list(agreed))
+        for_good = _for_good(session, page)
     return render_template(
-        "orders/show.html", agreed=agreed, under=under, documents=papers, calls=made, attaching=attaching or Form(),
+        "orders/show.html", for_good=for_good, agreed=agreed, under=under, documents=papers, calls=made, attaching=attaching or Form(),
         page=page, order=page.order, on_hold=held(page.order, page.zone),
         patient=row, form=form or asked.filled(page.order, page.zone), is_open=form is not None,
         holding=holding or Form(), cancelling=cancelling or Form(), refused=refused, priorities=asked.PRIORITIES,
         may_change=may(Permission.ORDER_ENTER, site_id) and not page.has_ended,
         may_attach=may(Permission.ORDER_ENTER, site_id), document_kinds=asked.DOCUMENT_KINDS,
+        may_cancel_here=may(Permission.ORDER_CANCEL, site_id),
         may_cancel=may(Permission.ORDER_CANCEL, site_id) and not page.has_ended and not page.has_begun,
     )  # fmt: skip
+
+
+def _for_good(session: Session, page: OrderPage) -> dict[int, str]:
+    """Combined exams, and the order that this one replaces, each with why that stays; an empty reason where it can be taken back."""
+    found = {
+        line.procedure_id: undone.why_combined_for_good(session, session.get_one(RequestedProcedure, line.procedure_id))
+        for line in page.procedures
+        if line.combined_into_id
+    }
+    old_id = page.order.replaces_id
+    if old_id is not None:
+        found[old_id] = undone.why_replaced_for_good(session, session.get_one(Order, old_id), session.get_one(Order, page.order.id))
+    return found
 
 
 def order_at(order_id: int, permission: Permission) -> OrderPage:
