@@ -205,6 +205,11 @@ class UnitOfWork:
         for action in actions:
             action()
 
+    def see(self, kind: type[Any]) -> None:
+        """Writes what is pending when something of this kind is, so that a query finds it: the session does not see to it by itself."""
+        if any(isinstance(row, kind) for row in (*self.session.new, *self.session.deleted)):
+            self.session.flush()
+
     def forget(self) -> None:
         """Writes what is pending and lets go of every row, so that a unit of work of many thousand rows holds few in memory."""
         self.flush()

@@ -38,6 +38,7 @@ class ObservationData:
 @service
 def replace_allergies(uow: UnitOfWork, patient_id: int, partner_id: int, said: Sequence[AllergyData]) -> None:
     """A sender's list as it is now (HL7 v2.5.1 ch. 2.10.4, snapshot mode); what other senders said stays."""
+    uow.see(Allergy)  # the message before it in the same group may have said others
     wanted = list(dict.fromkeys(said))
     where = (Allergy.patient_id == patient_id, Allergy.partner_id == partner_id)
     rows = uow.session.scalars(sa.select(Allergy).where(*where).order_by(Allergy.id)).all()
@@ -71,6 +72,7 @@ def observe(uow: UnitOfWork, patient_id: int, partner_id: int, said: Sequence[Ob
     """Keeps findings; one of the same sender, kind and moment is corrected, and the same again is no change."""
     if not said:
         return
+    uow.see(Observation)
     rows = uow.session.scalars(
         sa.select(Observation).where(
             Observation.patient_id == patient_id, Observation.partner_id == partner_id, Observation.kind.in_({o.kind for o in said})

@@ -62,6 +62,7 @@ def authorizations(session: Session, patient_id: int) -> Sequence[Authorization]
 @service
 def replace_coverage(uow: UnitOfWork, patient_id: int, partner_id: int, said: Sequence[CoverageData]) -> None:
     """A sender's list as it is now (IN1); what other senders and the desk said stays. The same again is no change."""
+    uow.see(Coverage)  # the message before it in the same group may have said others
     wanted = list(dict.fromkeys(said))
     where = (Coverage.patient_id == patient_id, Coverage.partner_id == partner_id)
     known = uow.session.scalars(sa.select(Coverage).where(*where).order_by(Coverage.rank, Coverage.id)).all()

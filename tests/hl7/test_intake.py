@@ -223,7 +223,13 @@ SAMPLES: tuple[Callable[[random.Random], bytes], ...] = (
     lambda r: merge(f"M{r.randint(1, 4)}", f"M{r.randint(1, 4)}"),
     lambda r: orm(pid(f"M{r.randint(1, 4)}"), orc("NW", f"P{r.randint(1, 4)}^EHR"), obr("", "")),
     lambda r: message(msh("ADT^A04^ADT_A01", "-"), pid()),
+    lambda r: adt("A08", pid(f"M{r.randint(1, 2)}"), f"AL1|1|DA|C{r.randint(1, 2)}^Contrast", f"IN1|1|PLAN{r.randint(1, 2)}|77|Mutual"),
+    lambda r: message(msh("ORU^R01^ORU_R01"), pid(f"M{r.randint(1, 2)}"), obr("", "24323-8^Panel^LN"), creatinine(r.randint(1, 2))),
 )
+
+
+def creatinine(value: int) -> str:
+    return f"OBX|1|NM|2160-0^Creatinine^LN||{value}|mg/dL|||||F|||20261120081500"
 
 
 def mixture(seed: int, length: int = 25) -> list[bytes]:
@@ -344,6 +350,21 @@ def test_a_database_that_is_away_is_waited_for_once_a_group(ris: Ris, caplog: py
     other.close()
     assert [outcome(answer) for answer in answers] == [("AE", "207", "")] * 20
     assert caplog.text.count("could not be journalled") == 1
+
+
+def test_lists_that_follow_each_other_in_one_group_leave_the_last(ris: Ris) -> None:
+    said = [("C1", "GOLD", 1), ("C2", "BASIC", 2), ("C2", "BASIC", 2)]
+    answers = take(
+        ris,
+        *(
+            orm(pid(), f"AL1|1|DA|{code}^Contrast", f"IN1|1|{plan}|77|Mutual", orc("XO", "P1^EHR"), obr("P1^EHR"), creatinine(value))
+            for code, plan, value in said
+        ),
+    )
+    assert [outcome(answer)[0] for answer in answers] == ["AA"] * 3
+    assert rows(ris, "SELECT code FROM allergy") == [("C2",)]
+    assert rows(ris, "SELECT plan FROM coverage") == [("BASIC",)]
+    assert rows(ris, "SELECT value FROM observation") == [("2",)]
 
 
 def test_the_journal_says_what_a_message_touched(ris: Ris) -> None:
