@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from ris.bootstrap import Ris
 from ris.order import service as orders
 from ris.order.model import RequestedProcedure
+from ris.outbox.lease import destination_name
 from ris.outbox.line import GROUP
 from ris.outbox.model import Delivery, DeliveryState
-from ris.partner.model import Lease
+from ris.partner.model import Destination, Lease
 from ris.simulator.mllp import Arrival
 from tests.outbox.outgoing import Placed, forget_deliveries
 from tests.running import Running
@@ -53,8 +54,10 @@ def waiting(ris: Ris) -> int:
 
 
 def process_with_lease(ris: Ris) -> int:
+    """The sender that has a destination; other parts of the program hold leases of their own."""
     with ris.read() as session:
-        return int(session.scalars(sa.select(Lease.holder)).one().split(" ")[1])
+        (destination_id,) = session.scalars(sa.select(Destination.id))
+        return int(session.get_one(Lease, destination_name(destination_id)).holder.split(" ")[1])
 
 
 def is_in_order(arrivals: Sequence[Arrival], control_ids: list[str]) -> bool:
