@@ -35,6 +35,8 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "I/O error": ("sqlite", _ill),
 }
 """By name, the engine that knows it and how it comes about."""
+PASSING = tuple(FAULTS[name][1] for name in ("serialization failure", "deadlock", "busy"))
+"""After which the same may be tried again."""
 
 
 PING = "SELECT 1"

@@ -303,6 +303,11 @@ RETRIED = ("40001", "40P01")
 """Serialisation failure and deadlock: the whole unit of work may run again. A lost connection is never retried."""
 
 
+def is_passing(error: exc.DBAPIError) -> bool:
+    """Whether the database only asks that the whole unit of work runs again: others came between, or SQLite has another writer."""
+    return getattr(error.orig, "sqlstate", None) in RETRIED or str(error.orig) == "database is locked"
+
+
 def retrying(work: Callable[[], R], attempts: int = 4) -> R:
     """Runs a whole unit of work, again when the database asks for that; raises Unavailable when it is away or full."""
     for attempt in range(attempts):

@@ -19,6 +19,7 @@ from ris.staff.permission import Permission
 from ris.web import access, page, security, words
 from ris.web.navigation import NAVIGATION
 from ris.web.pages import PAGES
+from ris.web.patience import PatientFlask, count_commits
 from ris.web.polls import Polls
 from ris.web.session import AWAY, DatabaseSessions, current_session
 
@@ -29,7 +30,7 @@ STATIC = Path(__file__).parent / "static"
 
 def create_app(program: Program) -> Flask:
     """An application over a program; one in each web process."""
-    app = Flask("ris.web", static_folder=str(STATIC), template_folder=str(STATIC.parent / "templates"))
+    app = PatientFlask("ris.web", static_folder=str(STATIC), template_folder=str(STATIC.parent / "templates"))
     app.secret_key = program.settings.web.secret_key.get_secret_value()
     app.extensions["ris"] = program
     app.session_interface = sessions = DatabaseSessions(program)
@@ -43,6 +44,7 @@ def create_app(program: Program) -> Flask:
     )
     app.jinja_env.globals.update(of_page=words.PAGES, of_deed=words.of_deed)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    count_commits(program)
     security.protect(app, tls=program.settings.web.behind_proxy)
     access.guard(app, program)
     _choose_site(app)

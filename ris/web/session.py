@@ -15,6 +15,7 @@ from ris.base.uow import UnitOfWork
 from ris.program import Program
 from ris.staff import service as staff
 from ris.staff.model import WebSession
+from ris.web.patience import patiently
 
 AWAY = "The database does not answer now. Nothing was changed; please try again."
 POLL_HEADER = "X-Poll"
@@ -52,7 +53,7 @@ class DatabaseSessions(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
         try:
-            session = self._load(request)
+            session = patiently(lambda: self._load(request))
         except OperationalError:
             session = BrowserSession()
             session.is_unknown = True
