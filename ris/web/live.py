@@ -1,14 +1,16 @@
 """Live lists: what a page shows has a version; a poll that brings the same version is answered with nothing."""
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, cast
 
 from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from jinja2 import StrictUndefined
 from jinja2_fragments.flask import render_block
 
-from ris.web.polls import Find, Polls, Shown, asked_of
+from ris.web.access import person
+from ris.web.polls import VERSION, Find, Polls, Shown, asked_of
 from ris.web.session import current_session
 
 
@@ -27,7 +29,7 @@ def shared(key: Hashable, find: Find) -> Shown:
     The key says everything that it depends on; `find` is also called when there is no request any more.
     """
     polls = cast("Polls", current_app.extensions["ris_polls"])
-    known = request.args.get("v")
+    known = request.args.get(VERSION)
     shown = polls.shown(key, find, anew=known is None)
     session = current_session()
     if known is not None and session.row is not None:
@@ -42,9 +44,29 @@ def answer(template: str, rows: Iterable[Any], filters: Mapping[str, str], **con
 
 def drawn(template: str, token: str, block: str = "rows", **context: Any) -> ResponseReturnValue:
     """As `answer`, for a version that is known already, and for a block of any name."""
-    known = request.args.get("v")
+    known = request.args.get(VERSION)
     if known is None:
         return render_template(template, version=token, **context)
     if known == token:
         return Response(status=204)
     return render_block(template, block, version=token, **context)
+
+
+def told(shown: Shown, kind: str, draw: Callable[[str], str]) -> Response:
+    """The answer to a poll of a shared list: nothing (204), or what `draw` makes for whoever has the version that it is given.
+
+    It is drawn once for all who have the same version open and the same rights at the same sites, so it must not hold anything of
+    one person or one session: `FOR_MANY` belongs into its context. `kind` is its content type.
+    """
+    known = request.args.get(VERSION, "")
+    if known == shown.version:
+        return Response(status=204)
+    seen_by = (known if known in shown.earlier else "", frozenset(person().rights.by_permission.items()))
+    body = shown.drawn.get(seen_by)
+    if body is None:
+        body = shown.drawn[seen_by] = draw(known).encode()
+    return Response(body, content_type=kind)
+
+
+FOR_MANY = {name: StrictUndefined(f"{name} in what is drawn for many") for name in ("csrf_token", "form_key", "current_user")}
+"""What a shared drawing cannot hold: a form token, a one-use key, a name."""

@@ -141,7 +141,7 @@ def form_key() -> str:
 
 def used_before() -> Response | None:
     """Where the first use of this form led; None for the first one, or for a form without a key."""
-    key = request.form.get("form_key", "")
+    key = _sent_key()
     if not key:
         return None
     with reading() as session:
@@ -151,9 +151,15 @@ def used_before() -> Response | None:
 
 def use_key(uow: UnitOfWork, location: str) -> None:
     """Marks the form's key as used, in the transaction of what it does; the second of two at once fails on it."""
-    key = request.form.get("form_key", "")
+    key = _sent_key()
     if key:
         uow.session.add(UsedKey(key=key, at=uow.now, location=location))
+
+
+def _sent_key() -> str:
+    """One form may do the same with each row of a list: its key is used once for each."""
+    key = request.form.get("form_key", "")
+    return f"{key} {request.path}" if key else ""
 
 
 # ── templates ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ What a list shows is found once for all who look at it. A poll whose answer woul
 """
 
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -35,6 +35,11 @@ RIGHTS_FOR = timedelta(minutes=2)
 VERSION = "v"
 FORGOTTEN_S = 60
 """After so long without being asked for, a list is not kept any more."""
+EARLIER = 6
+"""So many versions of a list are remembered: whoever has one of them open is told only the rows that are others by now."""
+
+Rows = Mapping[str, str]
+"""The rows of a list by their keys, each with its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,17 @@ class Shown:
 
     version: str
     content: Any
+    rows: Rows = field(default_factory=dict)
+    """Of a list of rows."""
+    earlier: Mapping[str, Rows] = field(default_factory=dict)
+    """The rows of the versions before this one."""
+    drawn: dict[Hashable, bytes] = field(default_factory=dict)
+    """What polls were answered with, by everything that it depends on beside the content."""
+
+    def unchanged_since(self, version: str) -> frozenset[str]:
+        """The keys of the rows that whoever has that version open need not be told again."""
+        before = self.earlier.get(version, {})
+        return frozenset(key for key, of_row in self.rows.items() if before.get(key) == of_row)
 
 
 Find = Callable[[], Shown]
@@ -64,10 +80,18 @@ class _Asker:
 
     key: Hashable
     find: Find
-    session: WebSession
+    token_hash: str
+    site_id: int | None
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Sessions:
+    """Those of all who poll, as they were when the database was last asked."""
+
     mark: str = ""
-    """When the session was last looked for; empty: not since."""
+    asked: frozenset[str] = frozenset()
+    found: Mapping[str, WebSession] = field(default_factory=dict)
 
 
 class Polls:
@@ -82,6 +106,8 @@ class Polls:
         self._idle, self._absolute = timedelta(minutes=web.idle_minutes), timedelta(hours=web.absolute_hours)
         self._kept: dict[Hashable, _Kept] = {}
         self._askers: dict[tuple[str, str], _Asker] = {}
+        self._sessions = _Sessions()
+        self._asking = threading.Lock()
 
     def answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """A poll without news is answered here (204), everything else by the pages."""
@@ -99,14 +125,14 @@ class Polls:
         now = self._program.clock()
         for old in [asked for asked, asker in list(self._askers.items()) if not _is_young(asker, now)]:
             self._askers.pop(old, None)
-        self._askers[token, address] = _Asker(key, find, session, now)
+        self._askers[token, address] = _Asker(key, find, session.token_hash, session.site_id, now)
 
     def _shown(self, key: Hashable, find: Find, mark: str, *, anew: bool) -> Shown:
         kept = self._kept.get(key) or self._kept.setdefault(key, self._new())
         with kept.lock:
             kept.asked_at = self._ticks()
             if kept.shown is None or anew or _is_due(kept, mark, kept.asked_at):
-                kept.shown, kept.mark, kept.found_at = find(), mark, kept.asked_at
+                kept.shown, kept.mark, kept.found_at = _after(kept.shown, find()), mark, kept.asked_at
             return kept.shown
 
     def _has_no_news(self, token: str, address: str, known: str) -> bool:
@@ -115,25 +141,27 @@ class Polls:
             return False
         mark = self._program.committed.mark()
         try:
-            return self._may_still(token, address, asker, mark) and self._shown(asker.key, asker.find, mark, anew=False).version == known
+            return self._may_still(asker, mark) and self._shown(asker.key, asker.find, mark, anew=False).version == known
         except SQLAlchemyError:
             return False
 
-    def _may_still(self, token: str, address: str, asker: _Asker, mark: str) -> bool:
+    def _may_still(self, asker: _Asker, mark: str) -> bool:
         now = self._program.clock()
-        if not _is_young(asker, now):
+        session = self._session(asker.token_hash, mark)
+        if session is None or session.site_id != asker.site_id or not _is_young(asker, now):
             return False
-        if mark != asker.mark:
-            session = self._session(token)
-            if session is None or session.site_id != asker.session.site_id:
-                return False
-            asker = self._askers[token, address] = replace(asker, session=session, mark=mark)
-        return staff.live_session(asker.session, now=now, idle=self._idle, absolute=self._absolute)
+        return staff.live_session(session, now=now, idle=self._idle, absolute=self._absolute)
 
-    def _session(self, token: str) -> WebSession | None:
-        own = sa.select(WebSession).join(User, User.id == WebSession.user_id)
-        with self._program.read() as reading:
-            return reading.scalars(own.where(WebSession.token_hash == staff.token_hash(token), User.active)).one_or_none()
+    def _session(self, token_hash: str, mark: str) -> WebSession | None:
+        """As it is now: after each commit the sessions of all who poll are read at once."""
+        with self._asking:
+            if mark != self._sessions.mark or token_hash not in self._sessions.asked:
+                asked = frozenset(asker.token_hash for asker in list(self._askers.values()))
+                wanted = sa.select(WebSession).join(User, User.id == WebSession.user_id)
+                with self._program.read() as reading:
+                    found = reading.scalars(wanted.where(WebSession.token_hash.in_(asked), User.active))
+                    self._sessions = _Sessions(mark, asked, {row.token_hash: row for row in found})
+            return self._sessions.found.get(token_hash)
 
     def _new(self) -> _Kept:
         now = self._ticks()
@@ -154,6 +182,15 @@ def asked_of(environ: "WSGIEnvironment") -> tuple[str, str]:
 
 def _token(environ: "WSGIEnvironment", cookie: str) -> str:
     return parse_cookie(environ).get(cookie, "")
+
+
+def _after(before: Shown | None, shown: Shown) -> Shown:
+    """With the rows of the versions that are open somewhere; what was drawn of the same content is good for longer."""
+    if before is None:
+        return shown
+    if before.version == shown.version:
+        return replace(shown, earlier=before.earlier, drawn=before.drawn)
+    return replace(shown, earlier=dict([*before.earlier.items(), (before.version, before.rows)][-EARLIER:]))
 
 
 def _is_young(asker: _Asker, now: datetime) -> bool:

@@ -24,9 +24,11 @@
 
   // A second click of an impatient hand does nothing; the server's one-use key is what guards.
   document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || event.target.method === "dialog") return;
-    if (event.target.dataset.sent) event.preventDefault();
-    else if (event.target.method === "post" && !event.target.dataset.saveUrl) event.target.dataset.sent = "yes";
+    const form = event.target;
+    if (event.defaultPrevented || form.method === "dialog") return;
+    const address = event.submitter?.formAction || form.action;
+    if (form.dataset.sent === address) event.preventDefault();
+    else if (form.method === "post" && !form.dataset.saveUrl) form.dataset.sent = address;
   });
 
   // ── idle ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,12 +97,14 @@
   }
 
   // Rows have stable ids: an unchanged row is left alone, and so is one that somebody types in: focus, scroll and text stay.
+  // The server sends an unchanged row without its cells.
   function morph(html) {
     const fresh = new DOMParser().parseFromString(`<table>${html}</table>`, "text/html").querySelector("tbody");
     const body = list.querySelector("tbody");
     const old = new Map([...body.rows].map((row) => [row.id, row]));
     const focused = document.activeElement?.closest("tr")?.id;
     const typed = document.activeElement?.matches("input, textarea, select") ? document.activeElement.closest("tr") : null;
+    const versions = [...fresh.rows].map((row) => row.dataset.version);
     const rows = [...fresh.rows].map((row) => {
       const known = old.get(row.id);
       return known && row.id && (known === typed || known.dataset.version === row.dataset.version) ? known : document.adoptNode(row);
@@ -109,7 +113,9 @@
     [...body.rows].forEach((row) => staying.has(row) || row.remove());
     rows.forEach((row, i) => row === body.rows[i] || body.insertBefore(row, body.rows[i] || null));
     if (focused && document.activeElement?.closest("tr")?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    body.dataset.version = fresh.dataset.version;
+    // A row that was left as it was though it is another by now is asked for again.
+    const isWhole = rows.every((row, i) => row.dataset.version === versions[i]);
+    body.dataset.version = isWhole ? fresh.dataset.version : "";
     document.querySelectorAll("[data-live-count]").forEach((node) => { node.textContent = fresh.dataset.count; });
     document.querySelectorAll("[data-live-urgent]").forEach((node) => { node.textContent = `${fresh.dataset.urgent} STAT`; node.hidden = fresh.dataset.urgent === "0"; });
   }

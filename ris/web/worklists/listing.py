@@ -1,6 +1,7 @@
 """What a worklist is made of: lines of cells, filters, and what can be done with a line."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -121,6 +122,17 @@ def narrowed(lines: list[Line], filters: Mapping[str, str]) -> list[Line]:
     ]
 
 
+def keyed(lines: Iterable[Line]) -> list[tuple[str, Line]]:
+    """Each line with what tells it from the others: its exam, and which of the exam's lines it is."""
+    count: Counter[int] = Counter()
+    rows = []
+    for line in lines:
+        count[line.procedure_id] += 1
+        again = count[line.procedure_id]
+        rows.append((f"{line.procedure_id}-{again}" if again > 1 else str(line.procedure_id), line))
+    return rows
+
+
 def split(names: tuple[str, ...], why_not: Callable[[str], str]) -> tuple[tuple[str, ...], dict[str, str]]:
     """What can be done now, and what cannot with the reason; `why_not` is empty for what can."""
     reasons = {name: why_not(name) for name in names}
@@ -137,7 +149,11 @@ def with_alerts(session: Session, lines: list[Line], now: datetime) -> list[Line
     """The lines with what must be known of their patients beside the names."""
     patient_ids = {cell.patient_id for line in lines for cell in line.cells if cell.patient_id is not None}
     found = alerts.of_patients(session, patient_ids, now)
-    return [replace(line, cells=tuple(replace(cell, alerts=found.get(cell.patient_id or 0, ())) for cell in line.cells)) for line in lines]
+    return [_with_alerts(line, found) if any(cell.patient_id in found for cell in line.cells) else line for line in lines]
+
+
+def _with_alerts(line: Line, found: Mapping[int, tuple[Alert, ...]]) -> Line:
+    return replace(line, cells=tuple(replace(cell, alerts=found.get(cell.patient_id or 0, ())) for cell in line.cells))
 
 
 def exam_cell(row: Any) -> Cell:

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Response, abort, jsonify, redirect, render_template, request, url_for
+from flask import abort, json, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2_fragments.flask import render_block
 from sqlalchemy.orm import Session
@@ -44,6 +44,7 @@ from ris.web.pages.schedule.parts import (
     panel,
     room_id,
 )
+from ris.web.polls import Shown
 
 __all__ = ["bp", "find", "waitlist"]
 
@@ -64,14 +65,19 @@ def day() -> ResponseReturnValue:
 def events() -> ResponseReturnValue:
     """What the calendar and the list beside it show; 204 when it is what the page has already."""
     asked = _asked(_site(), _date_asked())
-    version, day = _shared(asked)
-    if request.args.get("v") == version:
-        return Response(status=204)
-    listed = render_block(
-        "schedule/day.html", "waiting", waiting=day.waiting, count=day.count, words=asked.words, protocols=day.protocols, alerts=day.known,
-        zone=day.schedule.zone, may_book=may(Permission.SCHEDULE_BOOK, asked.site_id), schedule=day.schedule, modality=asked.modality,
-    )  # fmt: skip
-    return jsonify(version=version, events=_events(day), waiting=listed, waiting_count=day.count)
+    shown = _shared(asked)
+    day: Day = shown.content
+
+    def draw(_known: str) -> str:
+        listed = render_block(
+            "schedule/day.html", "waiting", waiting=day.waiting, count=day.count, words=asked.words, protocols=day.protocols,
+            alerts=day.known, zone=day.schedule.zone, may_book=may(Permission.SCHEDULE_BOOK, asked.site_id), schedule=day.schedule,
+            modality=asked.modality, **live.FOR_MANY,
+        )  # fmt: skip
+        told = {"version": shown.version, "events": _events(day), "waiting": listed, "waiting_count": day.count}
+        return json.dumps(told, separators=(",", ":"))
+
+    return live.told(shown, "application/json", draw)
 
 
 @bp.get("/exams/<int:procedure_id>")
@@ -181,7 +187,8 @@ def cancel(step_id: int) -> ResponseReturnValue:
 
 def _day(site_id: int, on: date | None) -> str:
     asked = _asked(site_id, on)
-    version, day = _shared(asked)
+    shown = _shared(asked)
+    day: Day = shown.content
     schedule = day.schedule
     with reading() as session:
         proposals = waitlisted.open_proposals(session, site_id, program().clock())
@@ -193,7 +200,7 @@ def _day(site_id: int, on: date | None) -> str:
         "schedule/day.html",
         schedule=schedule, waiting=day.waiting, count=day.count, words=asked.words, shown=asked.shown, proposals=proposals,
         protocols=day.protocols, alerts=day.known, own_sites=sites, modalities=day.modalities, modality=asked.modality, today=day.today,
-        before=before, after=after, zone=schedule.zone, version=version,
+        before=before, after=after, zone=schedule.zone, version=shown.version,
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
         room_names={room.id: room.name for room in schedule.rooms},
@@ -210,10 +217,10 @@ def _asked(site_id: int, on: date | None) -> AskedDay:
     )  # fmt: skip
 
 
-def _shared(asked: AskedDay) -> tuple[str, Day]:
+def _shared(asked: AskedDay) -> Shown:
+    """Its content is a `Day`."""
     ris = program()
-    shown = live.shared(asked, lambda: gather(ris, asked))
-    return shown.version, shown.content
+    return live.shared(asked, lambda: gather(ris, asked))
 
 
 def _events(day: Day) -> list[dict[str, Any]]:

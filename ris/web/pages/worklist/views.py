@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from jinja2_fragments.flask import render_block
 
 from ris.base.errors import RisError
 from ris.base.ref import Ref
@@ -12,9 +13,9 @@ from ris.exam.queries import site_of
 from ris.web import live
 from ris.web.access import may, may_anywhere, not_here, person, signed_in
 from ris.web.page import changing, listed_sites, look_query, program, reading, use_key, used_before
-from ris.web.polls import Shown
+from ris.web.polls import VERSION, Shown
 from ris.web.worklists import WORKLISTS
-from ris.web.worklists.listing import Deed, Line, View, Worklist, narrowed, with_alerts, zones_of
+from ris.web.worklists.listing import Deed, Line, View, Worklist, keyed, narrowed, with_alerts, zones_of
 
 bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="templates")
 
@@ -24,7 +25,7 @@ bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="t
 def show(name: str) -> ResponseReturnValue:
     """The whole list, or for a poll what has changed."""
     worklist = _worklist(name)
-    if "v" not in request.args:
+    if VERSION not in request.args:
         look_query(f"worklist {name}", _filters(worklist))
     return _page(worklist)
 
@@ -71,21 +72,20 @@ def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
         with ris.read() as session:
             view = View(user_id, zones_of(session, sites), ris.clock(), on)
             everything = with_alerts(session, worklist.lines(session, view), view.now)
-        rows = narrowed(everything, filters)
-        return Shown(live.version(rows, filters), (rows, _choices(worklist, everything, filters)))
+        rows = keyed(narrowed(everything, filters))
+        versions = {key: live.version([line], {}) for key, line in rows}
+        return Shown(live.version(versions.items(), filters), (rows, _choices(worklist, everything, filters)), versions)
 
     shown = live.shared((worklist.name, sites, user_id, tuple(filters.items())), find)
     rows, choices = shown.content
-    return live.drawn(
-        "worklist/show.html",
-        shown.version,
-        rows=rows,
-        filters=filters,
-        worklist=worklist,
-        choices=choices,
-        row_version=lambda line: live.version([line], {}),
-        refused=refused,
-    )
+    page = {"rows": rows, "versions": shown.rows, "filters": filters, "worklist": worklist, "version": shown.version}
+
+    def draw(known: str) -> str:
+        return render_block("worklist/show.html", "rows", **page, same=shown.unchanged_since(known), **live.FOR_MANY)
+
+    if VERSION in request.args:
+        return live.told(shown, "text/html", draw)
+    return render_template("worklist/show.html", **page, same=(), choices=choices, refused=refused)
 
 
 def _filters(worklist: Worklist) -> dict[str, str]:
