@@ -1,14 +1,14 @@
 """Who may do what where, and the list of accounts."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ris.catalog.model import Site
-from ris.staff.model import Role, RoleAssignment, RolePermission, User
+from ris.staff.model import Role, RoleAssignment, RolePermission, User, WebSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Rights:
 
     def sites(self, permission: str) -> frozenset[int]:
         return self.by_permission.get(permission, frozenset())
+
+    @property
+    def whole(self) -> frozenset[tuple[str, frozenset[int]]]:
+        """Equal for people who may do the same at the same sites."""
+        return frozenset(self.by_permission.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,31 @@ def rights_of(session: Session, user_id: int) -> Rights:
     for permission, site_id in rows:
         found[permission].add(site_id)
     return Rights(user_id, {permission: frozenset(sites) for permission, sites in found.items()})
+
+
+def rights_of_many(session: Session, user_ids: Collection[int]) -> dict[int, Rights]:
+    """As `rights_of` for each of them; roles are read once for all."""
+    permissions: dict[int, list[str]] = defaultdict(list)
+    for role_id, permission in session.execute(sa.select(RolePermission.role_id, RolePermission.permission)):
+        permissions[role_id].append(permission)
+    assigned: dict[int, set[tuple[int, int]]] = {user_id: set() for user_id in user_ids}
+    a = RoleAssignment
+    for user_id, role_id, site_id in session.execute(sa.select(a.user_id, a.role_id, a.site_id).where(a.user_id.in_(user_ids))):
+        assigned[user_id].add((role_id, site_id))
+    made: dict[frozenset[tuple[int, int]], Mapping[str, frozenset[int]]] = {}
+    for pairs in map(frozenset, assigned.values()):
+        found: dict[str, set[int]] = defaultdict(set)
+        for role_id, site_id in pairs if pairs not in made else ():
+            for permission in permissions[role_id]:
+                found[permission].add(site_id)
+        made.setdefault(pairs, {permission: frozenset(sites) for permission, sites in found.items()})
+    return {user_id: Rights(user_id, made[frozenset(pairs)]) for user_id, pairs in assigned.items()}
+
+
+def sessions_of(session: Session, token_hashes: Collection[str]) -> list[WebSession]:
+    """Those of people who may go on from page to page: their account is active, and no new password is asked for first."""
+    wanted = sa.select(WebSession).join(User, User.id == WebSession.user_id)
+    return list(session.scalars(wanted.where(WebSession.token_hash.in_(token_hashes), User.active, ~User.must_change_password)))
 
 
 def users(session: Session) -> list[UserRow]:

@@ -61,11 +61,10 @@ def told(shown: Shown, kind: str, draw: Callable[[str], str]) -> Response:
     known = request.args.get(VERSION, "")
     if known == shown.version:
         return Response(status=204)
-    seen_by = (known if known in shown.earlier else "", frozenset(person().rights.by_permission.items()))
-    body = shown.drawn.get(seen_by)
-    if body is None:
-        body = shown.drawn[seen_by] = draw(known).encode()
-    return Response(body, content_type=kind)
+    seen_by = shown.seen_by(known, person().rights)
+    if seen_by not in shown.drawn:
+        shown.drawn[seen_by] = kind, draw(known).encode()
+    return Response(shown.drawn[seen_by][1], content_type=kind)
 
 
 FOR_MANY = {name: StrictUndefined(f"{name} in what is drawn for many") for name in ("csrf_token", "form_key", "current_user")}

@@ -1,7 +1,8 @@
 """Polls without news, answered before anything else is asked: a hundred people keep lists open, and mostly nothing has changed.
 
-What a list shows is found once for all who look at it. A poll whose answer would be "nothing new" is given that answer by
-`unchanged`, as long as whoever asks is still logged in; every other one goes the whole way through the pages.
+What a list shows is found once for all who look at it. A poll whose answer would be "nothing new", or what somebody of the very same
+rights was told a moment ago, is given that answer by `Polls.answer`, as long as whoever asks is still logged in; every other one goes
+the whole way through the pages.
 """
 
 import threading
@@ -12,13 +13,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import parse_cookie
 
+from ris.base.echo import Echo, Question, answer
 from ris.program import Program
 from ris.staff import service as staff
-from ris.staff.model import User, WebSession
+from ris.staff.model import WebSession
+from ris.staff.queries import Rights, rights_of_many, sessions_of
 from ris.web.security import HEADERS
 from ris.web.session import POLL_HEADER
 
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 QUIET_S = 10
-"""While nothing is committed a list is found anew so often: minutes of waiting pass, holds run out."""
+"""While nothing on it is changed a list is found anew so often: minutes of waiting pass, holds run out."""
 EACH_S = 1.0
 BURST = 3
-"""While others commit all the time a list is found anew once in so many seconds; after a silence so many times at once."""
+"""While others commit all the time a list is looked after once in so many seconds; after a silence so many times at once."""
 RIGHTS_FOR = timedelta(minutes=2)
-"""So long a poll is answered without asking what its person may see. Nothing is shown by it, so nobody sees what was taken from them."""
+"""So long a poll is answered here without going the whole way through the pages, which alone know what a list is for."""
 VERSION = "v"
 FORGOTTEN_S = 60
 """After so long without being asked for, a list is not kept any more."""
@@ -52,8 +54,12 @@ class Shown:
     """Of a list of rows."""
     earlier: Mapping[str, Rows] = field(default_factory=dict)
     """The rows of the versions before this one."""
-    drawn: dict[Hashable, bytes] = field(default_factory=dict)
-    """What polls were answered with, by everything that it depends on beside the content."""
+    drawn: dict[Hashable, tuple[str, bytes]] = field(default_factory=dict)
+    """What polls were answered with, each with its content type, by `seen_by`."""
+
+    def seen_by(self, known: str, rights: Rights) -> Hashable:
+        """What an answer depends on beside the content: the version that the page has, and what its person may do where."""
+        return known if known in self.earlier else "", rights.whole
 
     def unchanged_since(self, version: str) -> frozenset[str]:
         """The keys of the rows that whoever has that version open need not be told again."""
@@ -68,7 +74,11 @@ Find = Callable[[], Shown]
 class _Kept:
     lock: threading.Lock = field(default_factory=threading.Lock)
     shown: Shown | None = None
+    questions: list[Question] = field(default_factory=list)
+    answer: bytes = b""
+    """What the database answered to the questions by which it was found; empty where that is not known for certain."""
     mark: str = ""
+    looked_at: float = 0.0
     found_at: float = 0.0
     asked_at: float = 0.0
     allowed: float = BURST
@@ -92,6 +102,7 @@ class _Sessions:
     mark: str = ""
     asked: frozenset[str] = frozenset()
     found: Mapping[str, WebSession] = field(default_factory=dict)
+    rights: Mapping[int, Rights] = field(default_factory=dict)
 
 
 class Polls:
@@ -106,15 +117,19 @@ class Polls:
         self._idle, self._absolute = timedelta(minutes=web.idle_minutes), timedelta(hours=web.absolute_hours)
         self._kept: dict[Hashable, _Kept] = {}
         self._askers: dict[tuple[str, str], _Asker] = {}
+        self._echo = Echo(program.engine)
         self._sessions = _Sessions()
         self._asking = threading.Lock()
 
     def answer(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """A poll without news is answered here (204), everything else by the pages."""
-        if _HEADER in environ and self._has_no_news(_token(environ, self._cookie), *asked_of(environ)):
-            start_response("204 NO CONTENT", [*HEADERS.items(), ("Cache-Control", "no-store")])
-            return ()
-        return self._application(environ, start_response)
+        """A poll without news (204), and one with news that were told to others of the same rights; everything else goes to the pages."""
+        told = self._told(_token(environ, self._cookie), *asked_of(environ)) if _HEADER in environ else None
+        if told is None:
+            return self._application(environ, start_response)
+        kind, body = told
+        of_content = [("Content-Type", kind), ("Content-Length", str(len(body)))] if body else []
+        start_response("200 OK" if body else "204 NO CONTENT", [*HEADERS.items(), ("Cache-Control", "no-store"), *of_content])
+        return (body,) if body else ()
 
     def shown(self, key: Hashable, find: Find, *, anew: bool) -> Shown:
         """What the list of this key shows: now (`anew`), or a moment ago where others have asked for it."""
@@ -130,38 +145,64 @@ class Polls:
     def _shown(self, key: Hashable, find: Find, mark: str, *, anew: bool) -> Shown:
         kept = self._kept.get(key) or self._kept.setdefault(key, self._new())
         with kept.lock:
-            kept.asked_at = self._ticks()
-            if kept.shown is None or anew or _is_due(kept, mark, kept.asked_at):
-                kept.shown, kept.mark, kept.found_at = _after(kept.shown, find()), mark, kept.asked_at
+            now = kept.asked_at = self._ticks()
+            if kept.shown is None or anew or _is_due(kept, mark, now):
+                if kept.shown is None or anew or now - kept.found_at > QUIET_S or not self._is_answered_as_before(kept):
+                    kept.shown, kept.found_at = self._found(kept, find, mark), now
+                kept.mark, kept.looked_at = mark, now
             return kept.shown
 
-    def _has_no_news(self, token: str, address: str, known: str) -> bool:
+    def _found(self, kept: _Kept, find: Find, mark: str) -> Shown:
+        kept.answer = b""
+        with self._echo.heard() as kept.questions:
+            shown = find()
+        answered = self._answer(kept.questions) if kept.questions else b""
+        # What was committed between the finding and the asking is in the answer, but not in what was found.
+        if self._program.committed.mark() == mark:
+            kept.answer = answered
+        return _after(kept.shown, shown)
+
+    def _is_answered_as_before(self, kept: _Kept) -> bool:
+        return kept.answer != b"" and self._answer(kept.questions) == kept.answer
+
+    def _answer(self, questions: list[Question]) -> bytes:
+        with self._program.read() as session:
+            return answer(session, questions)
+
+    def _told(self, token: str, address: str, known: str) -> tuple[str, bytes] | None:
+        """Content type and body, which is empty where nothing is new; None: only the pages can answer."""
         asker = self._askers.get((token, address))
         if asker is None:
-            return False
+            return None
         mark = self._program.committed.mark()
         try:
-            return self._may_still(asker, mark) and self._shown(asker.key, asker.find, mark, anew=False).version == known
+            rights = self._rights_still(asker, mark)
+            if rights is None:
+                return None
+            shown = self._shown(asker.key, asker.find, mark, anew=False)
         except SQLAlchemyError:
-            return False
+            return None
+        return ("", b"") if shown.version == known else shown.drawn.get(shown.seen_by(known, rights))
 
-    def _may_still(self, asker: _Asker, mark: str) -> bool:
+    def _rights_still(self, asker: _Asker, mark: str) -> Rights | None:
+        """What the person may do; None where the session does not count any more or the whole way has not been gone for long."""
         now = self._program.clock()
-        session = self._session(asker.token_hash, mark)
+        session, rights = self._session(asker.token_hash, mark)
         if session is None or session.site_id != asker.site_id or not _is_young(asker, now):
-            return False
-        return staff.live_session(session, now=now, idle=self._idle, absolute=self._absolute)
+            return None
+        return rights if staff.live_session(session, now=now, idle=self._idle, absolute=self._absolute) else None
 
-    def _session(self, token_hash: str, mark: str) -> WebSession | None:
-        """As it is now: after each commit the sessions of all who poll are read at once."""
+    def _session(self, token_hash: str, mark: str) -> tuple[WebSession | None, Rights | None]:
+        """As they are now: after each commit those of all who poll are read at once."""
         with self._asking:
             if mark != self._sessions.mark or token_hash not in self._sessions.asked:
                 asked = frozenset(asker.token_hash for asker in list(self._askers.values()))
-                wanted = sa.select(WebSession).join(User, User.id == WebSession.user_id)
                 with self._program.read() as reading:
-                    found = reading.scalars(wanted.where(WebSession.token_hash.in_(asked), User.active))
-                    self._sessions = _Sessions(mark, asked, {row.token_hash: row for row in found})
-            return self._sessions.found.get(token_hash)
+                    found = sessions_of(reading, asked)
+                    rights = rights_of_many(reading, {row.user_id for row in found if row.user_id is not None})
+                self._sessions = _Sessions(mark, asked, {row.token_hash: row for row in found}, rights)
+            session = self._sessions.found.get(token_hash)
+            return session, self._sessions.rights.get(session.user_id or 0) if session is not None else None
 
     def _new(self) -> _Kept:
         now = self._ticks()
@@ -199,10 +240,9 @@ def _is_young(asker: _Asker, now: datetime) -> bool:
 
 def _is_due(kept: _Kept, mark: str, now: float) -> bool:
     """Whether what is kept may be something else by now, and its turn has come."""
-    passed = now - kept.found_at
     if mark == kept.mark:
-        return passed > QUIET_S
-    allowed = min(kept.allowed + passed / EACH_S, BURST)
+        return now - kept.found_at > QUIET_S
+    allowed = min(kept.allowed + (now - kept.looked_at) / EACH_S, BURST)
     if allowed < 1:
         return False
     kept.allowed = allowed - 1
