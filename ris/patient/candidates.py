@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ris.base.prepared import Prepared, is_among
 from ris.patient.keys import sound
 from ris.patient.model import Patient, PatientIdentifier
+from ris.patient.naming import NameKind, OtherName, PatientName
 
 END = "\U0010ffff"
 """Behind every text that goes on."""
@@ -32,9 +33,13 @@ class Candidate:
     sound: str
     phone_key: str
     birth_date: date | None
+    other: OtherName | None = None
+    """The name that the keys are of, where it is not that of the record."""
 
 
 _COLUMNS = (Patient.id, Patient.family_key, Patient.given_key, Patient.sound, Patient.phone_key, Patient.birth_date)
+_ALSO = (PatientName.patient_id, PatientName.family_key, PatientName.given_key, PatientName.sound, Patient.phone_key, Patient.birth_date,
+         PatientName.kind, PatientName.family, PatientName.given)  # fmt: skip
 _TEXT = sa.Text()
 
 
@@ -50,6 +55,12 @@ def _query(*where: sa.ColumnElement[bool]) -> Prepared:
     return Prepared(sa.select(*_COLUMNS).where(Patient.merged_into_id.is_(None), *where).limit(sa.bindparam("most", type_=sa.Integer())))
 
 
+def _also(*where: sa.ColumnElement[bool]) -> Prepared:
+    """Of other names; what they are as text, since a prepared query gives what the database holds."""
+    query = sa.select(*_ALSO).join(Patient, Patient.id == PatientName.patient_id)
+    return Prepared(query.where(PatientName.ended_at.is_(None), *where).limit(sa.bindparam("most", type_=sa.Integer())))
+
+
 _EXACT = _query(_is(Patient.family_key, "family"), _begins(Patient.given_key, "given"))
 _BEGINNING = _query(_begins(Patient.family_key, "family"), _begins(Patient.given_key.concat(""), "given"))
 _BEGINNING_BY_GIVEN = _query(_begins(Patient.family_key.concat(""), "family"), _begins(Patient.given_key, "given"))
@@ -61,21 +72,34 @@ _GIVEN_ERROR = _query(_is(Patient.family_key, "family"), is_among(Patient.given_
 _SOUND = _query(_begins(Patient.sound, "sound"))
 _BORN = _query(Patient.birth_date == sa.bindparam("born", type_=sa.Date()))
 _PHONE = _query(Patient.phone_key != "", _begins(Patient.phone_key, "phone"))
+_ALSO_NAMED = _also(_begins(PatientName.family_key, "family"), _begins(PatientName.given_key, "given"))
+_ALSO_GIVEN = _also(_begins(PatientName.given_key, "given"))
+_ALSO_LAST = _also(PatientName.family_last != "", _is(PatientName.family_last, "family"), _begins(PatientName.given_key, "given"))
+_ALSO_FAMILY_ERROR = _also(is_among(PatientName.family_key, "families"), _begins(PatientName.given_key, "given"))
+_ALSO_GIVEN_ERROR = _also(_is(PatientName.family_key, "family"), is_among(PatientName.given_key, "givens"))
+_ALSO_SOUND = _also(_begins(PatientName.sound, "sound"))
+_ALSO_BORN = _also(Patient.birth_date == sa.bindparam("born", type_=sa.Date()), Patient.merged_into_id.is_(None))
+_ALSO_OF = _also(PatientName.patient_id.in_(sa.select(PatientIdentifier.patient_id).where(is_among(PatientIdentifier.value, "numbers"))))
 _NUMBER = _query(Patient.id.in_(sa.select(PatientIdentifier.patient_id).where(is_among(PatientIdentifier.value, "numbers"))))
 
 
 class Finder:
-    """Gathers candidates in one session; each is there once."""
+    """Gathers candidates in one session; each name of a patient is there once."""
 
     def __init__(self, session: Session, most: int) -> None:
         self._connection = session.connection()
         self._most = most
-        self.found: dict[int, Candidate] = {}
+        self._found: dict[tuple[int, str, str], Candidate] = {}
         self.is_cut_off = False
         """Whether a query had more than it was let bring."""
 
+    @property
+    def found(self) -> Collection[Candidate]:
+        return self._found.values()
+
     def numbered(self, numbers: Collection[str], phone: str) -> None:
         self._add(_NUMBER, numbers=numbers)
+        self._add_also(_ALSO_OF, numbers=numbers)
         if phone:
             self.by_phone(phone)
 
@@ -86,33 +110,50 @@ class Finder:
     def born(self, days: Iterable[date]) -> None:
         for day in sorted(days):
             self._add(_BORN, born=day)
+            self._add_also(_ALSO_BORN, born=day)
 
     def named(self, family: str, given: str) -> None:
         """As it was typed, each name by its beginning."""
+        given_begins = _span("given", given)
         if not family:
-            self._add(_GIVEN, **_span("given", given))
+            self._add(_GIVEN, **given_begins)
+            self._add_also(_ALSO_GIVEN, **given_begins)
             return
-        self._add(_EXACT, family=family, **_span("given", given))
-        self._add(_BEGINNING if len(family) >= len(given) else _BEGINNING_BY_GIVEN, **_span("family", family), **_span("given", given))
-        self._add(_LAST, family=family, **_span("given", given))
+        self._add(_EXACT, family=family, **given_begins)
+        self._add(_BEGINNING if len(family) >= len(given) else _BEGINNING_BY_GIVEN, **_span("family", family), **given_begins)
+        self._add(_LAST, family=family, **given_begins)
+        self._add_also(_ALSO_NAMED, **_span("family", family), **given_begins)
+        self._add_also(_ALSO_LAST, family=family, **given_begins)
 
     def named_alike(self, family: str, given: str) -> None:
         """With one error in one of the names, or written as it sounds."""
         if len(family) >= _SHORTEST_WITH_ERROR:
-            self._add(_FAMILY_ERROR, families=one_error_away(family), **_span("given", given))
+            wanted = {"families": one_error_away(family), **_span("given", given)}
+            self._add(_FAMILY_ERROR, **wanted)
+            self._add_also(_ALSO_FAMILY_ERROR, **wanted)
         if family and len(given) >= _SHORTEST_WITH_ERROR:
-            self._add(_GIVEN_ERROR, family=family, givens=one_error_away(given))
+            wanted = {"family": family, "givens": one_error_away(given)}
+            self._add(_GIVEN_ERROR, **wanted)
+            self._add_also(_ALSO_GIVEN_ERROR, **wanted)
         if " " not in family and (spoken := sound(family)):
-            self._add(_SOUND, **_span("sound", f"{spoken} {sound(given)}" if given else f"{spoken} "))
+            wanted = _span("sound", f"{spoken} {sound(given)}" if given else f"{spoken} ")
+            self._add(_SOUND, **wanted)
+            self._add_also(_ALSO_SOUND, **wanted)
 
     def _add(self, query: Prepared, **values: object) -> None:
         rows = query.rows(self._connection, most=self._most, **values)
         self.is_cut_off |= len(rows) == self._most
         for row in rows:
-            self.found.setdefault(row[0], Candidate(*row))
+            self._found.setdefault((row[0], "", ""), Candidate(*row))
+
+    def _add_also(self, query: Prepared, **values: object) -> None:
+        for row in query.rows(self._connection, most=self._most, **values):
+            *keys, kind, family, given = row
+            keys.append(OtherName(NameKind(kind), family, given))
+            self._found.setdefault(row[:3], Candidate(*keys))
 
 
-def _span(name: str, beginning: str) -> dict[str, str]:
+def _span(name: str, beginning: str) -> dict[str, object]:
     return {name: beginning, f"{name}_end": beginning + END}
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ris.patient.candidates import PHONE_DIGITS
 from ris.patient.guard import COLUMNS, LEAST, Alike, Person, compared_with
 from ris.patient.model import Patient
+from ris.patient.naming import OtherName, also_known
 
 MOST_OF_A_BLOCK = 60
 _READ_AT_ONCE = 400
@@ -62,10 +63,11 @@ def find(session: Session, most_of_a_block: int = MOST_OF_A_BLOCK) -> list[Pair]
 
 def compare(session: Session, one_id: int, other_id: int) -> tuple[Alike, Alike] | None:
     """Both as they are now, each beside the other; None where one of them is not there."""
-    rows = _rows(session, {one_id, other_id})
-    if len(rows) < 2:
+    people = _people(session, {one_id, other_id})
+    if len(people) < 2:
         return None
-    return compared_with(_person(rows[other_id]), *rows[one_id]), compared_with(_person(rows[one_id]), *rows[other_id])
+    one, other = people[one_id], people[other_id]
+    return one.beside(other), other.beside(one)
 
 
 def is_likely(alike: Alike) -> bool:
@@ -95,16 +97,25 @@ def _sharing(session: Session, block: _Block, most: int) -> Iterator[tuple[int, 
 
 
 def _likely(session: Session, wanted: Sequence[tuple[int, int]]) -> Iterator[Pair]:
-    rows = _rows(session, {patient_id for pair in wanted for patient_id in pair})
+    people = _people(session, {patient_id for pair in wanted for patient_id in pair})
     for one_id, other_id in wanted:
-        alike = compared_with(_person(rows[one_id]), *rows[other_id])
+        alike = people[other_id].beside(people[one_id])
         if is_likely(alike):
             yield Pair(one_id, other_id, alike.score)
 
 
-def _rows(session: Session, patient_ids: set[int]) -> dict[int, tuple[Any, ...]]:
-    return {row.id: tuple(row) for row in session.execute(sa.select(*COLUMNS).where(Patient.id.in_(patient_ids)))}
+@dataclass(frozen=True, slots=True)
+class _Known:
+    row: tuple[Any, ...]
+    """`guard.COLUMNS`."""
+    also: Sequence[OtherName]
+
+    def beside(self, other: "_Known") -> Alike:
+        person = (*other.row[1:-1], other.also)
+        return compared_with(Person(*person), *self.row, also=self.also)
 
 
-def _person(row: tuple[Any, ...]) -> Person:
-    return Person(*row[1:-1])
+def _people(session: Session, patient_ids: set[int]) -> dict[int, _Known]:
+    also = also_known(session, patient_ids)
+    rows = session.execute(sa.select(*COLUMNS).where(Patient.id.in_(patient_ids)))
+    return {row.id: _Known(tuple(row), also.get(row.id, ())) for row in rows}

@@ -1,6 +1,7 @@
 """The duplicate guard: who is here already that a new record could be, with what agrees and what differs."""
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,6 +14,7 @@ from ris.patient.keys import folded, phone_key
 from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
 from ris.patient.name import Named
+from ris.patient.naming import OtherName, also_known, described
 
 LEAST = 70
 """The score from which somebody is shown."""
@@ -35,6 +37,8 @@ class Person:
     phone: str = ""
     street: str = ""
     city: str = ""
+    also: Sequence[OtherName] = ()
+    """Former and other names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Alike(Named):
     agrees: tuple[str, ...]
     similar: tuple[str, ...]
     differs: tuple[str, ...]
+    also: tuple[str, ...]
+    """What the patient is also known by: `formerly Brook, Anna`."""
 
     @property
     def is_twin(self) -> bool:
@@ -70,14 +76,16 @@ def alike(session: Session, person: Person, *, but: Collection[int] = ()) -> lis
         finder.born((person.birth_date,))
     if len(phone) >= PHONE_DIGITS:
         finder.by_phone(phone)
-    for one, other in ((family, given), (given, family)):
+    others = [(folded(one.family), folded(one.given) or given) for one in person.also]
+    for one, other in dict.fromkeys([(family, given), (given, family), *others]):
         if one:
             finder.named(one, other)
             finder.named_alike(one, other)
-    rough = sorted(finder.found.values(), key=lambda candidate: -_rough(family, given, person.birth_date, candidate))
-    ids = [candidate.patient_id for candidate in rough if candidate.patient_id not in but][:_COMPARED]
+    rough = sorted(finder.found, key=lambda found: -max(_rough(*name, person.birth_date, found) for name in [(family, given), *others]))
+    ids = list(dict.fromkeys(candidate.patient_id for candidate in rough if candidate.patient_id not in but))[:_COMPARED]
+    also = also_known(session, ids)
     rows = session.execute(sa.select(*COLUMNS).where(Patient.id.in_(ids)))
-    compared = [compared_with(person, *tuple(row)) for row in rows]
+    compared = [compared_with(person, *tuple(row), also=also.get(row.id, ())) for row in rows]
     return sorted((one for one in compared if one.score >= LEAST), key=lambda one: (-one.score, one.patient_id))[:_MOST]
 
 
@@ -98,10 +106,10 @@ def _rough(family: str, given: str, born: date | None, candidate: Candidate) -> 
 
 def compared_with(
     person: Person, patient_id: int, family: str, given: str, middle: str, birth_date: date | None, sex: Sex, phone: str, street: str,
-    city: str, mrn: str | None,
+    city: str, mrn: str | None, *, also: Sequence[OtherName] = (),
 ) -> Alike:  # fmt: skip
     """Somebody known beside a person, with the score, what agrees and what differs."""
-    known = Person(family, given, middle, birth_date, sex, phone, street, city)
+    known = Person(family, given, middle, birth_date, sex, phone, street, city, also)
     fits = {label: fit for label, fit in _fits(person, known).items() if fit is not None}
     weight = sum(_WEIGHTS[label] for label in fits)
     score = round(100 * sum(_WEIGHTS[label] * fit for label, fit in fits.items()) / weight) if weight else 0
@@ -110,14 +118,13 @@ def compared_with(
     )
     if _differ(person.middle, known.middle):
         differs = (*differs, "middle name")
-    return Alike(patient_id, family, given, middle, birth_date, sex, phone, street, city, mrn, score, agrees, similar, differs)
+    called_also = tuple(described(one.kind, one.family, one.given) for one in also)
+    return Alike(patient_id, family, given, middle, birth_date, sex, phone, street, city, mrn, score, agrees, similar, differs, called_also)
 
 
 def _fits(one: Person, other: Person) -> dict[str, float | None]:
     """How far each part agrees, from 0 to 1; None where one of the two says nothing of it."""
-    straight = (_name(one.family, other.family), _name(one.given, other.given))
-    turned = (_name(one.family, other.given), _name(one.given, other.family))
-    family, given = straight if sum(straight) >= sum(turned) else (fit * likeness.PART for fit in turned)
+    family, given = _best_names(one, other)
     born = one.birth_date and other.birth_date
     return {
         "family name": family,
@@ -127,6 +134,26 @@ def _fits(one: Person, other: Person) -> dict[str, float | None]:
         "telephone": _same(phone_key(one.phone)[:PHONE_DIGITS], phone_key(other.phone)[:PHONE_DIGITS]),
         "address": _same(folded(f"{one.street} {one.city}"), folded(f"{other.street} {other.city}")),
     }
+
+
+def _best_names(one: Person, other: Person) -> tuple[float, float]:
+    """How far family and given name agree: those of the records, exchanged or not, else those that one of the two had or has beside."""
+    ways = [_names(one.family, one.given, other.family, other.given)]
+    for mine, also in itertools.product(((one.family, one.given), *_also(one)), ((other.family, other.given), *_also(other))):
+        family, given = _names(*mine, *also)
+        # A name that is not the record's own agrees in part at the most.
+        ways.append((family * likeness.PART, given))
+    return max(ways, key=sum)
+
+
+def _also(person: Person) -> list[tuple[str, str]]:
+    return [(other.family, other.given or person.given) for other in person.also]
+
+
+def _names(family: str, given: str, other_family: str, other_given: str) -> tuple[float, float]:
+    straight = _name(family, other_family), _name(given, other_given)
+    turned = _name(family, other_given) * likeness.PART, _name(given, other_family) * likeness.PART
+    return max(straight, turned, key=sum)
 
 
 def _name(one: str, other: str) -> float:

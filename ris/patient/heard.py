@@ -1,7 +1,9 @@
 """Alerts that follow from what senders say: raised and ended as a sender changes its word, beside what the desk says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,8 +22,6 @@ class Said:
     kind: AlertKind
     texts: tuple[str, ...]
     """Empty: there is nothing to know, whatever was said before."""
-    adds: bool = False
-    """Whether what the same field said before holds on: each order speaks of its own danger."""
 
     @property
     def key(self) -> str:
@@ -29,6 +29,8 @@ class Said:
 
 
 LANGUAGE = "PID-15"
+ADDING_UP = frozenset(("OBR-12",))
+"""Fields of which what was said before holds on: each order speaks of its own danger."""
 
 
 def is_language_a_senders(patient: Patient) -> bool:
@@ -50,7 +52,7 @@ def hear(uow: UnitOfWork, patient: Patient, partner_id: int, said: Iterable[Said
     for one in said:
         known = before.get(one.key, [])
         texts = [text[:LONGEST] for text in one.texts]
-        texts = [*known, *(text for text in texts if text not in known)] if one.adds else texts
+        texts = [*known, *(text for text in texts if text not in known)] if one.place in ADDING_UP else texts
         if texts != known:
             changed[one.key] = texts
             _change(uow, patient, partner_id, one, known, texts)
@@ -76,3 +78,56 @@ def _change(uow: UnitOfWork, patient: Patient, partner_id: int, said: Said, know
         for row in rows:
             row.ended_at, row.ended_by = uow.now, uow.actor.name
             tell(uow, "patient.alert_ended", row)
+
+
+def join(uow: UnitOfWork, survivor: Patient, loser: Patient, alert_ids: Sequence[int]) -> list[int]:
+    """What senders said of a record that is merged into another: the keys of the alerts (among `alert_ids`) that end with it.
+
+    Where one sender said something of both in one field, its word about the survivor holds, also when that is nothing: the PID of
+    a survivor is current (HL7 v2.5.1 ch. 3.6.2). What it said of the loser alone holds on until it says otherwise of the survivor.
+    """
+    words = {partner: dict(said) for partner, said in (survivor.heard or {}).items()}
+    ruled_out: dict[tuple[int, str], list[str]] = {}
+    for partner, key, texts in _alerting(loser):
+        known = words.setdefault(partner, {}).get(key)
+        if key.partition("|")[0] in ADDING_UP:
+            words[partner][key] = [*(known or ()), *(text for text in texts if text not in (known or ()))]
+        elif known is None:
+            words[partner][key] = texts
+        else:
+            ruled_out[int(partner), key] = known
+    survivor.heard = words or None
+    rows = uow.session.scalars(sa.select(PatientAlert).where(PatientAlert.id.in_(alert_ids), PatientAlert.ended_at.is_(None)))
+    ended = [row for row in rows if (holds := ruled_out.get(_said_in(row))) is not None and row.text not in holds]
+    for row in ended:
+        row.ended_at, row.ended_by = uow.now, uow.actor.name
+        tell(uow, "patient.alert_ended", row)
+    return [row.id for row in ended]
+
+
+def part(uow: UnitOfWork, survivor: Patient, loser: Patient, moved: Mapping[str, Any], merged_at: datetime) -> None:
+    """Takes `join` back, once the alerts are where they were: of each record holds what its sender said of it."""
+    own = {(*_said_in(row), row.text) for row in uow.session.scalars(sa.select(PatientAlert).where(PatientAlert.patient_id == survivor.id))}
+    words = {partner: dict(said) for partner, said in (survivor.heard or {}).items()}
+    said_of_loser = {(int(partner), key): texts for partner, key, texts in _alerting(loser)}
+    for partner, key, texts in _alerting(loser):
+        if texts and (taken := words.get(partner, {}).pop(key, None)) is not None:
+            left = [text for text in taken if text not in texts or (int(partner), key, text) in own]
+            words[partner] |= {key: left} if left else {}
+    survivor.heard = words or None
+    for row in uow.session.scalars(sa.select(PatientAlert).where(PatientAlert.id.in_(moved.get(PatientAlert.__tablename__, ())))):
+        by_merge = row.id in moved.get("ended_alert", ()) and row.ended_at == merged_at
+        by_sender = row.ended_at is not None and row.ended_at > merged_at and row.ended_by == row.raised_by
+        if by_merge or (by_sender and row.text in said_of_loser.get(_said_in(row), ())):
+            row.ended_at, row.ended_by = None, ""
+            tell(uow, "patient.alert_raised", row)
+
+
+def _alerting(patient: Patient) -> Iterator[tuple[str, str, list[str]]]:
+    """Partner, field with kind, and the texts, of every word that alerts follow from."""
+    for partner, said in (patient.heard or {}).items():
+        yield from ((partner, key, texts) for key, texts in said.items() if "|" in key)
+
+
+def _said_in(alert: PatientAlert) -> tuple[int, str]:
+    return alert.partner_id or 0, f"{alert.place}|{alert.kind}"

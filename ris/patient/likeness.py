@@ -7,6 +7,8 @@ from rapidfuzz.distance import OSA
 
 from ris.patient.keys import sound
 
+ALSO = 0.97
+"""Of a name that is not the record's own."""
 SAME, BEGINS, PART, ONE_ERROR, SOUNDS = 1.0, 0.95, 0.9, 0.85, 0.75
 
 

@@ -57,6 +57,8 @@ class MergeRow:
     undone_at: datetime | None
 
 
+BESIDE_ROWS = frozenset(("current_identifier", "own_name", "ended_alert"))
+"""Of an undo record: what was done to rows beside moving them."""
 AMBULATORY = {
     "A1": "walks with an aid", "A2": "in a wheelchair or on a stretcher", "A3": "does not respond", "A4": "disoriented",
     "A5": "impaired vision", "A6": "impaired hearing", "A7": "impaired speech", "A8": "needs an interpreter", "B1": "on oxygen",
@@ -123,5 +125,5 @@ def merges(session: Session, patient_id: int) -> list[MergeRow]:
 
 
 def merge_row(merge: Merge) -> MergeRow:
-    moved = {table: len(ids) for table, ids in merge.moved.items() if table != "current_identifier"}
+    moved = {table: len(ids) for table, ids in merge.moved.items() if table not in BESIDE_ROWS}
     return MergeRow(merge.id, merge.at, merge.actor_name, merge.survivor_id, merge.loser_id, moved, merge.undone_at)

@@ -12,6 +12,7 @@ from ris.patient.candidates import END, Candidate, Finder
 from ris.patient.model import Patient, Sex
 from ris.patient.mrn import MRN
 from ris.patient.name import Named, called
+from ris.patient.naming import described
 from ris.patient.typed import Typed, readings
 
 
@@ -23,6 +24,8 @@ class FoundPatient(Named):
     birth_date: date | None
     sex: Sex
     mrn: str | None
+    matched: str = ""
+    """`formerly Brook, Anna`, where another name than that of the record was found."""
 
 
 _COLUMNS = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patient.sex, MRN)
@@ -31,8 +34,8 @@ _COLUMNS = (Patient.id, Patient.family, Patient.given, Patient.birth_date, Patie
 def search(session: Session, text: str, *where: sa.ColumnElement[bool], limit: int = 20) -> list[FoundPatient]:
     """Patients that are not merged away and fit all of the text, who fits best first; `where` narrows further.
 
-    Names are found in either order, by their beginning, as they sound and with one error; a birth date as 1970-05-17, 17.05.1970
-    or 5/17/1970; identifiers (also those of a merged record) and telephone numbers.
+    Names, also former and other ones, are found in either order, by their beginning, as they sound and with one error; a birth date as
+    1970-05-17, 17.05.1970 or 5/17/1970; identifiers (also those of a merged record) and telephone numbers.
     """
     text = text.strip()
     if len(text) < 2:
@@ -99,13 +102,18 @@ def _by_name(finder: Finder, typed: Typed, limit: int) -> None:
             look_up(family, given)
 
 
-def _ranked(typed: Typed, finder: Finder) -> list[tuple[int, float]]:
-    """Patient and fit, the best first, as people are listed where they fit alike."""
-    scored = [(candidate, _fit(typed, candidate)) for candidate in finder.found.values()]
+def _ranked(typed: Typed, finder: Finder) -> list[tuple[Candidate, float]]:
+    """Each patient by the name that fits best, with the fit, the best first, as people are listed where they fit alike."""
+    best: dict[int, tuple[Candidate, float]] = {}
+    for candidate in finder.found:
+        fit = _fit(typed, candidate)
+        if candidate.patient_id not in best or fit > best[candidate.patient_id][1]:
+            best[candidate.patient_id] = candidate, fit
+    scored = best.values()
     least = _FAR_BEHIND * max((score for _, score in scored), default=0.0)
     kept = [(candidate, score) for candidate, score in scored if score > 0 and score >= least]
     kept.sort(key=lambda pair: (-pair[1], pair[0].family_key, pair[0].given_key, pair[0].patient_id))
-    return [(candidate.patient_id, score) for candidate, score in kept]
+    return kept
 
 
 def _fit(typed: Typed, candidate: Candidate) -> float:
@@ -113,19 +121,25 @@ def _fit(typed: Typed, candidate: Candidate) -> float:
     named = max((likeness.names(family, given, **known) for family, given in typed.names), default=1.0)
     if not typed.names and not typed.numbers:
         return float(candidate.birth_date in typed.born)
+    named *= likeness.ALSO if candidate.other is not None else likeness.SAME
     return named * likeness.birth_date(typed.born, candidate.birth_date)
 
 
-def _shown(session: Session, ranked: list[tuple[int, float]], where: _Where, limit: int) -> list[FoundPatient]:
+def _shown(session: Session, ranked: list[tuple[Candidate, float]], where: _Where, limit: int) -> list[FoundPatient]:
     """Those that `where` lets pass, in their order, read in pieces until there are enough."""
     found: list[FoundPatient] = []
     for first in range(0, len(ranked), 5 * limit):
-        ids = [patient_id for patient_id, _ in ranked[first : first + 5 * limit]]
-        rows = {row.id: row for row in session.execute(sa.select(*_COLUMNS).where(Patient.id.in_(ids), *where))}
-        found += [FoundPatient(*rows[patient_id]) for patient_id in ids if patient_id in rows]
+        piece = {candidate.patient_id: candidate for candidate, _ in ranked[first : first + 5 * limit]}
+        rows = {row.id: row for row in session.execute(sa.select(*_COLUMNS).where(Patient.id.in_(piece), *where))}
+        found += [FoundPatient(*rows[key], _matched(candidate)) for key, candidate in piece.items() if key in rows]
         if len(found) >= limit:
             break
     return found[:limit]
+
+
+def _matched(candidate: Candidate) -> str:
+    other = candidate.other
+    return described(other.kind, other.family, other.given) if other is not None else ""
 
 
 def _passing(session: Session, typed: Typed, where: _Where, known: set[int], limit: int) -> list[FoundPatient]:

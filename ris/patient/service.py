@@ -1,9 +1,7 @@
 """What can be done with patients and visits: take what a sender says, merge, take a merge back."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
-from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -11,25 +9,10 @@ from ris.base.errors import Conflict, Duplicate, Missing, NotFound
 from ris.base.ids import new_id
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
+from ris.patient import following, naming
 from ris.patient.heard import is_language_a_senders
 from ris.patient.keys import folded, search_keys
-from ris.patient.model import (
-    Allergy,
-    Authorization,
-    Coverage,
-    Merge,
-    Observation,
-    OutsideReport,
-    Patient,
-    PatientAlert,
-    PatientContact,
-    PatientIdentifier,
-    ReachedBy,
-    ScreeningAnswer,
-    Sex,
-    Visit,
-    VisitState,
-)
+from ris.patient.model import Merge, Patient, PatientIdentifier, ReachedBy, Sex, Visit, VisitState
 from ris.task import service as task
 
 
@@ -92,11 +75,6 @@ class VisitData:
 
 
 DEMOGRAPHICS = tuple(f.name for f in fields(PatientData) if f.name != "identifiers")
-
-
-_Following = Visit | Allergy | Authorization | Coverage | Observation | OutsideReport | PatientAlert | PatientContact | ScreeningAnswer
-_FOLLOWING: tuple[type[_Following], ...] = get_args(_Following)
-"""What a merge moves as it is, identifiers apart."""
 
 
 def lock_name(identifier_key: str) -> str:
@@ -176,10 +154,10 @@ def merge(uow: UnitOfWork, *, survivor_id: int, loser_id: int) -> Merge | None:
         if resolve(uow, loser).id == resolve(uow, survivor).id:
             return None
         raise Conflict("this patient was merged into another one before")
-    while (following := survivor.merged_into_id) is not None:
-        if following == loser_id:
+    while (further := survivor.merged_into_id) is not None:
+        if further == loser_id:
             raise Conflict("the other way round was merged before: the survivor would be merged into its own loser")
-        survivor, loser = _two(uow, following, loser_id)
+        survivor, loser = _two(uow, further, loser_id)
     return _merge(uow, survivor, loser)
 
 
@@ -202,7 +180,8 @@ def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
     for row in _identifiers(uow, record.moved.get("patient_identifier", [])):
         row.patient_id = loser.id
         row.merged = row.id not in record.moved["current_identifier"]
-    _give(uow, record.moved, loser.id)
+    following.give(uow, record.moved, loser.id)
+    following.part_words(uow, survivor, loser, record)
     _tell_merge(uow, "patient.unmerging", survivor, loser, record.moved)
     uow.drain()
     _tell_merge(uow, "patient.unmerged", survivor, loser)
@@ -215,10 +194,10 @@ def unmerge(uow: UnitOfWork, merge_id: int) -> Merge:
 def resolve(uow: UnitOfWork, patient: Patient) -> Patient:
     """The survivor at the end of a chain of merges."""
     while patient.merged_into_id is not None:
-        following = uow.find(Patient.id, patient.merged_into_id)
-        if following is None:
+        further = uow.find(Patient.id, patient.merged_into_id)
+        if further is None:
             raise NotFound("a merged patient leads nowhere")
-        patient = following
+        patient = further
     return patient
 
 
@@ -226,9 +205,10 @@ _SOUGHT = frozenset({"family", "given", "phone"})
 """What the search keys are made of."""
 
 
-def amend(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
-    """Takes over what is said of a known patient; a temporary name ends with the right one."""
+def amend(uow: UnitOfWork, patient: Patient, data: PatientData, *, keeps_former: bool = True) -> None:
+    """Takes over what is said of a known patient; a temporary name ends with the right one, any other is kept as a former one."""
     changed = [n for n in DEMOGRAPHICS if (value := getattr(data, n)) is not None and value != getattr(patient, n)]
+    former = patient.family, patient.given
     if changed:
         uow.touch()
     for name in changed:
@@ -236,6 +216,8 @@ def amend(uow: UnitOfWork, patient: Patient, data: PatientData) -> None:
     if not _SOUGHT.isdisjoint(changed):
         for name, key in search_keys(patient.family, patient.given, patient.phone).items():
             setattr(patient, name, key)
+    if keeps_former and not patient.temporary and former != (patient.family, patient.given):
+        naming.keep_former(uow, patient, *former)
     if patient.temporary and "family" in changed:
         patient.temporary = False
         task.settle(uow, "unknown_patient", Ref("patient", patient.id))
@@ -340,14 +322,15 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
                 sa.select(PatientIdentifier.id).where(PatientIdentifier.patient_id == loser.id).order_by(PatientIdentifier.id)
             )
         ),
-        **{model.__tablename__: _rows_of(uow, model, loser.id) for model in _FOLLOWING},
+        **following.rows_of(uow, loser.id),
     }
     uow.touch()
     rows = _identifiers(uow, moved["patient_identifier"])
     moved["current_identifier"] = [row.id for row in rows if not row.merged]
     for row in rows:
         row.patient_id, row.merged = survivor.id, True
-    _give(uow, moved, survivor.id)
+    following.give(uow, moved, survivor.id)
+    following.join_words(uow, survivor, loser, moved)
     loser.merged_into_id = survivor.id
     if loser.temporary:
         task.settle(uow, "unknown_patient", Ref("patient", loser.id))
@@ -357,18 +340,6 @@ def _merge(uow: UnitOfWork, survivor: Patient, loser: Patient) -> Merge:
     record = uow.add(Merge(id=new_id(), survivor_id=survivor.id, loser_id=loser.id, at=uow.now, actor_name=uow.actor.name, moved=moved))
     _tell_merge(uow, "patient.merged", survivor, loser)
     return record
-
-
-def _rows_of(uow: UnitOfWork, model: type[_Following], patient_id: int) -> list[int]:
-    return list(uow.session.scalars(sa.select(model.id).where(model.patient_id == patient_id).order_by(model.id)))
-
-
-def _give(uow: UnitOfWork, moved: Mapping[str, Any], patient_id: int) -> None:
-    for model in _FOLLOWING:
-        ids = moved.get(model.__tablename__, [])
-        rows: sa.ScalarResult[_Following] = uow.session.scalars(sa.select(model).where(model.id.in_(ids)))
-        for row in rows:
-            row.patient_id = patient_id
 
 
 def _tell_merge(uow: UnitOfWork, name: str, survivor: Patient, loser: Patient, moved: dict[str, list[int]] | None = None) -> None:

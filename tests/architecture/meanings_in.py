@@ -30,6 +30,11 @@ MEANINGS = {
     "merging-change_identifier PID-3": "what the patient is called from now on",
     "PID-4": "identifiers, where PID-2 and PID-3 are empty",
     "PID-5": "the legal name (XPN-7 `L`), else the one for display, else the first",
+    "adt-update PID-5": "the legal name (XPN-7 `L`), else the one for display, else the first; further repetitions are names that the "
+    "patient is also known by (`M` maiden, `B` at birth, `A` alias, `N` nickname; `P` is passed over), and replace the last such list of "
+    "this sender",
+    "orm-read PID-5": "as in ADT: the name, and further repetitions are names that the patient is also known by",
+    "PID-9": "names that the patient is also known by, as in PID-5. The list replaces the last one of this sender, a null empties it",
     "PID-7": "birth date; a date that does not exist makes no statement",
     "PID-8": "sex: F, M, U; anything else is O",
     "PID-11": "address: street, city, region, postal code, country",

@@ -15,6 +15,7 @@ MOVED_BY = {
     "patient_alert.patient_id": "ris.patient",
     "patient_contact.patient_id": "ris.patient",
     "patient_identifier.patient_id": "ris.patient",
+    "patient_name.patient_id": "ris.patient",
     "questionnaire_response.patient_id": "ris.questionnaire.filling",
     "screening_answer.patient_id": "ris.patient",
     "visit.patient_id": "ris.patient",

@@ -25,7 +25,7 @@ from tests.waiting import until
 EVERY_TABLE = {
     "patient_identifier", "visit", "allergy", "observation", "imaging_order", "occupancy", "patient_alert", "coverage",
     "coverage_authorization", "screening_answer", "patient_contact", "outside_report",
-    "mail_consent", "questionnaire_response",
+    "mail_consent", "questionnaire_response", "patient_name",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def full_record(ris: Ris, hospital: Hospital) -> None:
     accept(
         ris,
         orm(
-            pid("M2", "Brook^Ida"),
+            pid("M2", "Brook^Ida", alias="Lake^Ida^^^^^M"),
             pv1("V2"),
             "AL1|1|DA|^Contrast",
             "IN1|1|GOLD|77|First Mutual",
@@ -68,7 +68,9 @@ def test_no_row_of_any_table_names_the_loser_and_the_preview_said_what_would_mov
     accept(ris, merge("M1", "M2"))
     with ris.read() as session:
         assert merges.rows_of(session, loser) == {}
-        assert merges.rows_of(session, survivor) == {table: foretold[table] + before.get(table, 0) for table in foretold}
+        moved = {table: foretold[table] + before.get(table, 0) for table in foretold}
+        own_name = {"patient_name": moved["patient_name"] + 1}
+        assert merges.rows_of(session, survivor) == moved | own_name, "and what the record was called is a name of the survivor's"
         (made,) = merges.made(session)
     assert made.merge.moved == foretold
     with ris.uow(hospital.actor("integration")) as uow:

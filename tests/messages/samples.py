@@ -17,9 +17,10 @@ def msh(
     return rf"MSH|^~\&|{sender}|RIS|RAD|20261124120000||{kind}|{number}|{processing}|{version}||||||{charset}"
 
 
-def pid(mrn: str = "M1", name: str = "Meadow^Anna", born: str = "19700517", sex: str = "F", *, address: str = "", phone: str = "") -> str:
+def pid(mrn: str = "M1", name: str = "Meadow^Anna", born: str = "19700517", sex: str = "F", *, alias: str = "", address: str = "",
+        phone: str = "") -> str:  # fmt: skip
     numbers = "~".join(number if "^" in number else f"{number}^^^HOSP^MR" for number in mrn.split("~")) if mrn else ""
-    return f"PID|1||{numbers}||{name}||{born}|{sex}|||{address}||{phone}"
+    return f"PID|1||{numbers}||{name}||{born}|{sex}|{alias}||{address}||{phone}"
 
 
 def pv1(number: str = "", patient_class: str = "O", location: str = "CLINIC^R1") -> str:

@@ -6,7 +6,7 @@ from types import TracebackType
 from ris.base.errors import Forbidden, Location, Missing, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
-from ris.hl7.inbound import alerting, clinical, fields
+from ris.hl7.inbound import alerting, clinical, fields, naming
 from ris.hl7.inbound.reading import Reading
 from ris.patient import service as patients
 from ris.patient.model import Patient, VisitState
@@ -43,6 +43,7 @@ def update(uow: UnitOfWork, reading: Reading) -> None:
         reading.touched.add(Ref("visit", known.id))
     clinical.read(uow, reading, patient)
     alerting.read(uow, reading, patient)
+    naming.read(uow, reading, patient)
 
 
 def _visit(uow: UnitOfWork, reading: Reading) -> VisitData | None:

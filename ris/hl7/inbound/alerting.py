@@ -76,7 +76,7 @@ def _danger(field: Field, partner: PartnerRow) -> Iterator[Said]:
     text = field.component(2).strip() or code
     known = partner.codes.get(("danger", code)) or _meant(text.lower())
     if known in _ALERTING:
-        yield Said("OBR-12", AlertKind(known), (text,), adds=True)
+        yield Said("OBR-12", AlertKind(known), (text,))
 
 
 def _meant(text: str) -> str:

@@ -76,7 +76,7 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
     if pid is None:
         return PatientData(())
     own = identifiers(pid.field(3), partner) or identifiers(pid.field(2), partner) or identifiers(pid.field(4), partner)
-    name = _name(pid)
+    name = legal_name(pid)
     address = pid.field(11)
     phone, other_phone, email = _reach(pid)
     return PatientData(
@@ -101,7 +101,7 @@ def patient(message: Message, partner: PartnerRow, pid: Segment | None = None) -
     )
 
 
-def _name(pid: Segment) -> Field | None:
+def legal_name(pid: Segment) -> Field | None:
     """PID-5: the legal name, else the one for display, else the first (table 0200)."""
     names = [name for name in pid.repetitions(5) if not name.is_empty]
     for wanted in ("L", "D"):

@@ -4,7 +4,7 @@ from ris.base.errors import Duplicate, Invalid, Location, Missing, NotAllowedNow
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.hl7.er7 import Segment
-from ris.hl7.inbound import alerting, clinical
+from ris.hl7.inbound import alerting, clinical, naming
 from ris.hl7.inbound.adt import found_patient, located, required_patient
 from ris.hl7.inbound.controls import CONTROLS, NEEDS_KNOWN, NEEDS_PROCEDURE, TOLD, Action, Control
 from ris.hl7.inbound.reading import Asked, Planned, Reading
@@ -39,6 +39,7 @@ def read(uow: UnitOfWork, reading: Reading) -> None:
     reading.touched.add(Ref("patient", patient.id))
     clinical.read(uow, reading, patient)
     alerting.read(uow, reading, patient)
+    naming.read(uow, reading, patient)
     for plan in planned:
         _apply(uow, reading, plan, patient, visit)
     if reading.visit is not None and visit is None:
