@@ -6,10 +6,12 @@ from dataclasses import replace
 from ris.base.errors import Conflict, Duplicate, Invalid, NotFound
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork, service
-from ris.patient import guard
+from ris.patient import guard, naming
 from ris.patient.guard import Alike, Person
+from ris.patient.keys import folded
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.patient.mrn import MEDICAL_RECORD
+from ris.patient.naming import NameKind, OtherName
 from ris.patient.service import IdentifierData, PatientData, amend, upsert
 from ris.task import service as task
 
@@ -27,15 +29,16 @@ class LooksAlike(Conflict):
 
 
 @service
-def register(uow: UnitOfWork, data: PatientData, *, looked_at: Collection[int] = ()) -> Patient:
-    """A new patient with a number of ours; `looked_at` are those who were found to be others.
+def register(uow: UnitOfWork, data: PatientData, *, earlier: str = "", looked_at: Collection[int] = ()) -> Patient:
+    """A new patient with a number of ours; `looked_at` are those who were found to be others, `earlier` a former family name.
 
     Raises LooksAlike for candidates that nobody has looked at, and for a twin of whom nothing tells the new one apart; Duplicate
     where a number is another patient's; Invalid without a family name.
     """
     if not (data.family or "").strip():
         raise Invalid("a patient needs a family name", error_code="101")
-    person = person_of(data)
+    also = [OtherName(NameKind.former, earlier)] if folded(earlier) not in ("", folded(data.family or "")) else []
+    person = replace(person_of(data), also=also)
     # Two who register one person at once: the second sees the first's record.
     uow.lock(f"register|{data.birth_date}")
     candidates = guard.alike(uow.session, person)
@@ -44,7 +47,11 @@ def register(uow: UnitOfWork, data: PatientData, *, looked_at: Collection[int] =
     if any(candidate.patient_id not in looked_at for candidate in candidates):
         raise LooksAlike("somebody is here already who could be this person", candidates)
     _check_new(uow, data.identifiers)
-    return upsert(uow, replace(data, identifiers=(*data.identifiers, _number(uow))))[0]
+    patient, _ = upsert(uow, replace(data, identifiers=(*data.identifiers, _number(uow))))
+    uow.session.flush()
+    for name in also:
+        naming.add(uow, patient.id, name)
+    return patient
 
 
 @service
@@ -61,8 +68,11 @@ def register_unknown(uow: UnitOfWork, *, sex: Sex, found: str, site_id: int | No
 
 
 @service
-def correct(uow: UnitOfWork, patient_id: int, data: PatientData, *, row_version: int) -> Patient:
-    """What a person says of a known patient; numbers stay. Raises Conflict where somebody has changed it in the meantime."""
+def correct(uow: UnitOfWork, patient_id: int, data: PatientData, *, row_version: int, keeps_former: bool = True) -> Patient:
+    """What a person says of a known patient; numbers stay. A name that was only written wrongly is not kept as a former one.
+
+    Raises Conflict where somebody has changed it in the meantime.
+    """
     patient = uow.session.get(Patient, patient_id, populate_existing=True, with_for_update=True)
     if patient is None or patient.merged_into_id is not None:
         raise NotFound("there is no such patient")
@@ -70,7 +80,7 @@ def correct(uow: UnitOfWork, patient_id: int, data: PatientData, *, row_version:
         raise Conflict("somebody else has changed this patient in the meantime: compare, and save again")
     if not (data.family or "").strip():
         raise Invalid("a patient needs a family name", error_code="101")
-    amend(uow, patient, data)
+    amend(uow, patient, data, keeps_former=keeps_former)
     return patient
 
 

@@ -83,8 +83,8 @@ def _change(uow: UnitOfWork, patient: Patient, partner_id: int, said: Said, know
 def join(uow: UnitOfWork, survivor: Patient, loser: Patient, alert_ids: Sequence[int]) -> list[int]:
     """What senders said of a record that is merged into another: the keys of the alerts (among `alert_ids`) that end with it.
 
-    Where one sender said something of both in one field, its word about the survivor holds, also when that is nothing: the PID of
-    a survivor is current (HL7 v2.5.1 ch. 3.6.2). What it said of the loser alone holds on until it says otherwise of the survivor.
+    Where one sender said something of both in one field, its word about the survivor holds: the PID of a survivor is current
+    (HL7 v2.5.1 ch. 3.6.2). What it said of the loser alone holds on until it says otherwise of the survivor.
     """
     words = {partner: dict(said) for partner, said in (survivor.heard or {}).items()}
     ruled_out: dict[tuple[int, str], list[str]] = {}

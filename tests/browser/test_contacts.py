@@ -29,6 +29,15 @@ def test_the_guardian_of_a_child_is_added_by_keys_and_stands_in_the_banner(brows
         page.keyboard.press("Enter")
         banner = page.get_by_role("region", name="Patient", exact=True)
         expect(banner).to_contain_text("Guardian Willow, Ida (mother) 217 555 0102")
+        page.goto(f"{address}/patients/{patient_id}")
+        page.get_by_label("Another name").select_option("name at birth")
+        page.get_by_label("Family name").fill("Lake")
+        page.keyboard.press("Enter")
+        expect(page.locator(".also-known")).to_contain_text("name at birth Lake")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("lake")
+        expect(page.get_by_role("dialog").get_by_role("listitem")).to_contain_text("name at birth Lake")
+        page.keyboard.press("Escape")
         for name, path in (("contacts", "/contacts"), ("patient", "")):
             page.goto(f"{address}/patients/{patient_id}{path}")
             for scheme in ("dark", "light"):

@@ -9,11 +9,12 @@ from ris.base.clock import utc_now
 from ris.bootstrap import Ris
 from ris.catalog.service import map_code
 from ris.patient import alerts
-from ris.patient.model import AlertKind, PatientAlert
+from ris.patient import service as patients
+from ris.patient.model import AlertKind, Merge, PatientAlert
 from ris.patient.service import PatientData, amend
 from tests.factories.hospital import Hospital
 from tests.hl7.asking import accept, counts, patient_of
-from tests.messages.samples import adt, obr, orc, orm, pid, pv1
+from tests.messages.samples import adt, merge, obr, orc, orm, pid, pv1
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -107,3 +108,25 @@ def test_the_language_to_write_in_is_the_senders_until_somebody_says_another(ris
 def test_a_language_is_known_by_code_or_name_and_shown_as_it_came_else(said: str, meant: list[str], ris: Ris, hospital: Hospital) -> None:
     accept(ris, adt("A04", person(said)))
     assert shown(ris) == meant
+
+
+def test_of_two_records_that_are_one_the_survivors_word_holds_and_the_merge_gives_back_the_others(ris: Ris, hospital: Hospital) -> None:
+    danger = orm(pid("M2"), orc("NW", "P1^EHR"), obr("P1^EHR", f12="MRSA^MRSA"))
+    accept(ris, adt("A04", person("fr", mrn="M1"), vip("N")), adt("A04", person("es", mrn="M2"), vip("Y"), precautions("C")), danger)
+    with ris.uow() as uow:
+        alerts.raise_alert(uow, patient_of(uow.session, "M2").id, AlertKind.language, "Catalan")
+    alone = {mrn: shown(ris, mrn) for mrn in ("M1", "M2")}
+    assert alone == {"M1": ["Language: French"], "M2": ["Language: Catalan, Spanish", "Isolation: MRSA, contact", "VIP"]}
+    accept(ris, merge("M1", "M2"))
+    together = ["Language: Catalan, French", "Isolation: MRSA, contact", "VIP"]
+    assert shown(ris) == together, "of one field of one sender the survivor's word, and everything that contradicts nothing"
+    before = counts(ris, "message", "message_link")
+    accept(ris, adt("A08", person("fr"), vip("Y"), precautions("C")))
+    assert counts(ris, "message", "message_link") == before, "what was said of either is known"
+    accept(ris, adt("A08", pid(), vip("N"), precautions("D")))
+    assert shown(ris) == ["Language: Catalan, French", "Isolation: MRSA, droplet"], "it follows the survivor's next word"
+    with ris.uow() as uow:
+        patients.unmerge(uow, uow.session.scalars(sa.select(Merge.id)).one())
+    assert {mrn: shown(ris, mrn) for mrn in ("M1", "M2")} == alone | {"M1": ["Language: French", "Isolation: droplet"]}
+    accept(ris, adt("A08", person("es", mrn="M2"), vip("N")), adt("A08", person("es", mrn="M1")))
+    assert (shown(ris, "M1"), shown(ris, "M2")) == (["Language: Spanish", "Isolation: droplet"], [*alone["M2"][:2]])

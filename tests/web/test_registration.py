@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ris.bootstrap import Ris
 from ris.patient.model import Patient
+from ris.patient.naming import PatientName
 from tests.factories.hospital import Hospital
 from tests.web.visitor import Visitor, trail
 
@@ -100,3 +101,33 @@ def test_a_correction_is_saved_and_told_by_name_of_the_field_only(ris: Ris, cler
     assert late.status_code == 409
     assert 'value="Anna"' in late.text
     assert "Hanna" in late.text
+
+
+def test_a_name_of_before_is_kept_shown_found_and_taken_off(ris: Ris, clerk: Visitor) -> None:
+    page = clerk.post("/patients/new", **ANNA, earlier="Lake").location
+    assert "formerly <strong>Lake, Anna</strong>" in clerk.get(page).text
+    married = ANNA | {"family": "Harbour"}
+    version = re.search(r'name="row_version" value="(\d+)"', clerk.get(f"{page}/edit").text)
+    assert version is not None
+    assert clerk.post(f"{page}/edit", **married, row_version=version[1]).status_code == 303
+    version = re.search(r'name="row_version" value="(\d+)"', clerk.get(f"{page}/edit").text)
+    assert version is not None
+    assert clerk.post(f"{page}/edit", **ANNA | {"family": "Harbor"}, row_version=version[1], was_wrong="yes").status_code == 303
+    shown = clerk.get(page).text
+    assert ("formerly <strong>Meadow, Anna</strong>" in shown, "Harbour" in shown) == (True, False)
+    assert "formerly Meadow, Anna · 1970-05-17 · F" in clerk.get("/search?q=medow+anna").text
+    again = clerk.post("/patients/new", **ANNA)
+    assert again.status_code == 409, "she comes again and says the old name"
+    assert "formerly Meadow, Anna" in again.text
+    assert clerk.post(f"{page}/names", name_kind="maiden", other_family="Brook").status_code == 303
+    assert clerk.post(f"{page}/names", name_kind="maiden", other_family="HARBOR").status_code == 422
+    assert clerk.post(f"{page}/names", name_kind="", other_family="").status_code == 422
+    with ris.read() as session:
+        name_id = session.scalars(sa.select(PatientName.id).where(PatientName.family == "Brook")).one()
+    for step, is_found in (("", True), ("end", False), ("restore", True)):
+        if step:
+            assert clerk.post(f"{page}/names/{name_id}/{step}").status_code == 303
+        assert ("maiden name Brook, Anna" in clerk.get("/search?q=brook+anna").text) is is_found
+        assert ("taken off by" in clerk.get(page).text) is not is_found
+    assert {entry.what for entry in trail(ris) if ".name_" in entry.what} == {"patient.name_added", "patient.name_ended"}
+    assert not [entry for entry in trail(ris) if "Brook" in str(entry.detail) or "Meadow" in str(entry.detail)]

@@ -19,12 +19,13 @@ from ris.notice.model import Notice, NoticeKind
 from ris.notice.status import NoticeState
 from ris.order import documents
 from ris.order.model import DocumentKind, RequestedProcedure
-from ris.patient import contacts, coverage
+from ris.patient import contacts, coverage, naming
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
 from ris.patient.contacts import ContactData
 from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.patient.model import AlertKind
+from ris.patient.naming import NameKind, OtherName, PatientName
 from ris.questionnaire import filling
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
@@ -169,9 +170,12 @@ ROUTES: dict[str, P | str] = {
     "partners.map_code": P.INTERFACE_MANAGE,
     "partners.show": P.INTERFACE_MANAGE,
     "partners.unmap_code": P.INTERFACE_MANAGE,
+    "patient.add_name": P.PATIENT_EDIT,
     "patient.end_alert": P.PATIENT_EDIT,
+    "patient.end_name": P.PATIENT_EDIT,
     "patient.raise_alert": P.PATIENT_EDIT,
     "patient.restore_alert": P.PATIENT_EDIT,
+    "patient.restore_name": P.PATIENT_EDIT,
     "patient.show": P.PATIENT_READ,
     "patient.undo_merge": P.PATIENT_MERGE,
     "patient_mail.come_back": P.PATIENT_EDIT,
@@ -424,6 +428,9 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         agreed = coverage.authorize(uow, patient_id, AuthorizationData("A1", 2))
         paper = documents.attach(uow, order.id, kind=DocumentKind.other, name="a.pdf", content=b"%PDF-1.7")
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
+        naming.add(uow, patient_id, OtherName(NameKind.maiden, "Lake"))
+        uow.session.flush()
+        name_id = uow.session.scalars(sa.select(PatientName.id).where(PatientName.family == "Lake")).one()
         names = ("mr-safety",) if site == "MAIN" else ("pregnancy",)
         response_id = filling.begin(uow, procedure_id=procedure_id, version_id=published(uow, *names)[names[0]]).id
         # Of another exam, so that this one has no report.
@@ -436,7 +443,7 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         )  # fmt: skip
         uow.session.flush()
         return {
-            "response_id": response_id,
+            "response_id": response_id, "name_id": name_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "critical_id": found.id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,

@@ -11,7 +11,7 @@ from ris.base.errors import NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
 from ris.order.queries import is_visible
-from ris.patient import desk
+from ris.patient import desk, naming
 from ris.patient.desk import LooksAlike
 from ris.patient.guard import Alike
 from ris.patient.model import Patient, Sex
@@ -39,13 +39,13 @@ def register() -> ResponseReturnValue:
     if (before := used_before()) is not None:
         return before
     form = Form(request.form)
-    data = person(form, _today())
+    data, earlier = person(form, _today()), form.text("earlier", "The earlier family name", longest=naming.LONGEST)
     if form.errors:
         return _new(form), 422
     looked_at = {int(key) for key in request.form.getlist("looked_at") if key.isdigit()}
     try:
         with changing() as uow:
-            patient = desk.register(uow, data, looked_at=looked_at if request.form.get("is_other") else ())
+            patient = desk.register(uow, data, earlier=earlier, looked_at=looked_at if request.form.get("is_other") else ())
             use_key(uow, url_for("patient.show", patient_id=patient.id))
     except LooksAlike as error:
         return _new(form, error.message, error.candidates), error.http_status
@@ -92,7 +92,7 @@ def correct(patient_id: int) -> ResponseReturnValue:
         return _edit(patient, form), 422
 
     def work(uow: UnitOfWork) -> None:
-        desk.correct(uow, patient_id, data, row_version=row_version)
+        desk.correct(uow, patient_id, data, row_version=row_version, keeps_former=not request.form.get("was_wrong"))
 
     return _saved(work, patient, form)
 

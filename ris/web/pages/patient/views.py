@@ -1,4 +1,4 @@
-"""The patient page, its alerts, and taking back a merge."""
+"""The patient page, its alerts and other names, and taking back a merge."""
 
 from datetime import timedelta
 
@@ -6,11 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from ris.base.errors import NotFound
+from ris.base.errors import Invalid, NotFound
 from ris.base.ref import Ref
 from ris.order.queries import exams_of_patient, is_visible
-from ris.patient import alerts, contacts, proposals, queries, service
+from ris.patient import alerts, contacts, naming, proposals, queries, service
 from ris.patient.model import AlertKind, Patient
+from ris.patient.naming import NameKind, OtherName
 from ris.patient.queries import PatientRow
 from ris.report.reading import statuses
 from ris.staff.permission import Permission
@@ -21,7 +22,7 @@ from ris.web.page import changing, look, program, reading
 bp = Blueprint("patient", __name__, url_prefix="/patients/<int:patient_id>", template_folder="templates")
 
 CAN_BE_PUT_BACK = timedelta(days=1)
-"""So long an alert that was ended is shown with a way back."""
+"""So long an alert or a name that was ended is shown with a way back."""
 
 
 @bp.get("")
@@ -74,6 +75,46 @@ def restore_alert(patient_id: int, alert_id: int) -> ResponseReturnValue:
     return redirect(url_for("patient.show", patient_id=patient_id), 303)
 
 
+@bp.post("/names")
+@requires(Permission.PATIENT_EDIT)
+def add_name(patient_id: int) -> ResponseReturnValue:
+    patient = _editable(patient_id)
+    form = Form(request.form)
+    kind = form.choice("name_kind", "What name it is", NameKind)
+    family = form.text("other_family", "The family name", required=True, longest=naming.LONGEST)
+    given = form.text("other_given", "The given name", longest=naming.LONGEST)
+    if form.errors or kind is None:
+        return _show(patient, form), 422
+    try:
+        with changing() as uow:
+            naming.add(uow, patient_id, OtherName(kind, family, given))
+    except Invalid as error:
+        form.errors["other_family"] = f"{error.message[0].upper()}{error.message[1:]}."
+        return _show(patient, form), 422
+    flash("The name is kept: the search finds the patient by it.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
+@bp.post("/names/<int:name_id>/end")
+@requires(Permission.PATIENT_EDIT)
+def end_name(patient_id: int, name_id: int) -> ResponseReturnValue:
+    _editable(patient_id)
+    with changing() as uow:
+        naming.end(uow, patient_id, name_id)
+    flash("The name is taken off. Until tomorrow it can be put back.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
+@bp.post("/names/<int:name_id>/restore")
+@requires(Permission.PATIENT_EDIT)
+def restore_name(patient_id: int, name_id: int) -> ResponseReturnValue:
+    _editable(patient_id)
+    with changing() as uow:
+        naming.restore(uow, patient_id, name_id)
+    flash("The name is put back.")
+    return redirect(url_for("patient.show", patient_id=patient_id), 303)
+
+
 @bp.post("/merges/<int:merge_id>/undo")
 @requires(Permission.PATIENT_MERGE)
 def undo_merge(patient_id: int, merge_id: int) -> ResponseReturnValue:
@@ -105,6 +146,8 @@ def _show(patient: PatientRow, form: Form) -> str:
             alerts=alerts.raised(session, patient_id, now, ended_after=now - CAN_BE_PUT_BACK),
             allergies=alerts.allergies(session, patient_id),
             alert_kinds=[(kind.value, alerts.LABELS[kind]) for kind in alerts.SAID_AT_THE_DESK],
+            other_names=naming.names(session, patient_id, ended_after=now - CAN_BE_PUT_BACK),
+            name_kinds=[(kind.value, naming.WORDS[kind]) for kind in naming.SAID_AT_THE_DESK],
             form=form,
             may_edit=may_anywhere(Permission.PATIENT_EDIT) and _is_visible(session, patient_id, Permission.PATIENT_EDIT),
             may_order=may_anywhere(Permission.ORDER_ENTER) and _is_visible(session, patient_id, Permission.ORDER_ENTER),

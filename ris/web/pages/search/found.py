@@ -57,7 +57,7 @@ def _patients(session: Session, text: str, site_ids: Collection[int]) -> list[Hi
         Hit(
             "Patient",
             row.patient_name,
-            f"{row.birth_date or 'birth date unknown'} · {row.sex} · {row.mrn or 'no number'}",
+            " · ".join(filter(None, (row.matched, str(row.birth_date or "birth date unknown"), row.sex, row.mrn or "no number"))),
             url_for("patient.show", patient_id=row.patient_id),
         )
         for row in search(session, text, orders.visible_at(site_ids))
