@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a1c94e07d35b"
-down_revision = "7f20c4be93d5"
+down_revision = "3c91e07ab5d2"
 branch_labels = None
 depends_on = None
 
