@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a1c94e07d35b"
-down_revision = "3c91e07ab5d2"
+down_revision = "a3d84f60c1e7"
 branch_labels = None
 depends_on = None
 
