@@ -6,6 +6,7 @@ from ris.base.orm import Base
 from ris.billing import model as billing_model
 from ris.catalog import model as catalog_model
 from ris.critical import model as critical_model
+from ris.distribution import model as distribution_model
 from ris.exam import model as exam_model
 from ris.journal import model as journal_model
 from ris.notice import model as notice_model
@@ -28,7 +29,8 @@ from ris.staff import model as staff_model
 from ris.task import model as task_model
 
 MODELS = (
-    audit_model, billing_model, catalog_model, critical_model, exam_model, journal_model, notice_model, order_model, outbox_model,
+    audit_model, billing_model, catalog_model, critical_model, distribution_model, exam_model, journal_model, notice_model, order_model,
+    outbox_model,
     partner_model, patient_model, protocol_model, questionnaire_model, referrer_model, report_model, rules_model, scheduling_model,
     staff_model, task_model, writing_model,
 )  # fmt: skip

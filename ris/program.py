@@ -28,8 +28,10 @@ class Program:
         return UnitOfWork(session, actor, clock=self.clock, hooks=self.hooks)
 
     def read(self) -> Session:
-        """A session for queries only, to be used with `with`."""
-        return read_session(self.sessions)
+        """A session for queries only, to be used with `with`; queries find the settings as services do."""
+        session = read_session(self.sessions)
+        session.info["settings"] = self.settings
+        return session
 
     def close(self) -> None:
         self.committed.close()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ris.base.uow import Event, UnitOfWork
 from ris.billing import service as billing
 from ris.critical import signing as critical
+from ris.distribution import service as distribution
 from ris.exam import consent
 from ris.notice import consent as mail_consent
 from ris.notice import plan
@@ -51,7 +52,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
     "report.signed": (critical.require_told,),
     "report.taken_back": (critical.hold_taken_back,),
-    "report.published": (billing.capture_professional,),
+    "report.published": (billing.capture_professional, distribution.distribute),
     "report.retracted": (critical.withdraw_with_report, billing.void_professional),
 }  # fmt: skip
 

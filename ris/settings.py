@@ -66,6 +66,7 @@ class Jobs(_Section):
     charge_export_utc: str = Field("03:30", pattern=r"^\d\d:\d\d$", description="Time of the nightly charge export, UTC.")
     backup_utc: str = Field("02:15", pattern=r"^\d\d:\d\d$", description="Time of the nightly backup, UTC; SQLite only.")
     propose_merges_utc: str = Field("04:00", pattern=r"^\d\d:\d\d$", description="Time of the nightly look for duplicate patients, UTC.")
+    verify_signatures_utc: str = Field("01:30", pattern=r"^\d\d:\d\d$", description="Time of the nightly look at every signature, UTC.")
     backups_kept: int = Field(14, ge=1, description="How many nightly copies are kept; older ones are removed.")
 
 
@@ -98,6 +99,16 @@ class Mail(_Section):
     )
 
 
+class Results(_Section):
+    folder: Path | None = Field(
+        None, description="Folder of the reports that go to referrers as PDF files, one folder in it for each; none: results/ in data.dir."
+    )
+    url: str = Field(
+        "",
+        description="https address of these pages as others reach them: for links in e-mails to referrers and the code on printed reports.",
+    )
+
+
 class PartnerSeed(_Section):
     name: str = Field(description="What people call it.")
     application: str = Field(description="MSH-3.1 of what it sends.")
@@ -124,6 +135,7 @@ class Settings(_Section):
     patients: Patients = Patients()
     downtime: Downtime = Downtime()
     mail: Mail = Mail()
+    results: Results = Results()
     partner: tuple[PartnerSeed, ...] = Field((), description="The first partners; afterwards they are rows, edited in the browser.")
 
     @property
@@ -134,10 +146,19 @@ class Settings(_Section):
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.data.dir.resolve() / 'ris.db'}"
 
+    @property
+    def public_url(self) -> str:
+        """Where others reach the pages; empty: nobody has said it. In a demo it is this machine."""
+        return self.results.url.rstrip("/") or (f"http://{self.web.host}:{self.web.port}" if self.is_demo else "")
+
+    @property
+    def results_folder(self) -> Path:
+        return self.results.folder or self.data.dir / "results"
+
 
 SECTIONS: dict[str, type[_Section]] = {
     "data": Data, "database": Database, "web": Web, "mllp": Mllp, "reports": Reports, "jobs": Jobs, "downtime": Downtime,
-    "mail": Mail, "patients": Patients,
+    "mail": Mail, "patients": Patients, "results": Results,
 }  # fmt: skip
 
 

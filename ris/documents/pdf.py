@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import threading
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -30,12 +31,18 @@ def draw(template: str, made_at: datetime, *, compressed: bool = True, **context
 
     Raises OSError or ImportError where Pango or WeasyPrint is not there.
     """
-    page = _TEMPLATES.get_template(template).render(font=FONT, made_at=made_at.isoformat(), **context)
+    return draw_all(template, made_at, [context], compressed=compressed)
+
+
+def draw_all(template: str, made_at: datetime, contexts: Sequence[Mapping[str, object]], *, compressed: bool = True) -> bytes:
+    """The template once for each context, one behind the other in one file, each with page numbers of its own."""
+    found = _TEMPLATES.get_template(template)
+    pages = [found.render(font=FONT, made_at=made_at.isoformat(), **context) for context in contexts]
     with _ONE_AT_A_TIME:
-        return _drawn(page, compressed)
+        return _drawn(pages, compressed)
 
 
-def _drawn(page: str, compressed: bool) -> bytes:
+def _drawn(pages: Sequence[str], compressed: bool) -> bytes:
     from weasyprint import HTML  # noqa: PLC0415 (half a second and Pango, which whoever draws nothing need not have)
     from weasyprint.urls import URLFetcher  # noqa: PLC0415
 
@@ -45,9 +52,11 @@ def _drawn(page: str, compressed: bool) -> bytes:
         def fetch(self, url: str, headers: object = None) -> object:
             raise ValueError("a document fetches nothing")
 
-    identifier = hashlib.sha256(page.encode()).digest()[:16]
+    identifier = hashlib.sha256("".join(pages).encode()).digest()[:16]
     options = {"pdf_variant": "pdf/ua-1", "pdf_identifier": identifier, "uncompressed_pdf": not compressed}
-    written: bytes = HTML(string=page, url_fetcher=Refusing()).write_pdf(**options)
+    first, *others = [HTML(string=page, url_fetcher=Refusing()).render(**options) for page in pages]
+    whole = first.copy([*first.pages, *(page for other in others for page in other.pages)]) if others else first
+    written: bytes = whole.write_pdf(**options)
     return written
 
 

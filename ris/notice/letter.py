@@ -80,7 +80,7 @@ def write(
     values = values_of(sender, code, name, appointments, stop)
     subject, text = texts.subject_of(written.subject, values), texts.filled(written.body, values)
     letter = EmailMessage(_POLICY)
-    _head(letter, message_id(key, sender.address), sender, recipient, subject, stop, now)
+    head(letter, message_id(key, sender.address), sender, recipient, subject, stop, now)
     letter.set_content(text, charset="utf-8")
     for name_of_file, entry in _entries(code, sender, recipient, appointments):
         cancels = kind is NoticeKind.cancellation
@@ -92,9 +92,10 @@ def write(
     return Letter(str(letter["Message-ID"]), sender.address, recipient, code, subject, text, letter.as_bytes())
 
 
-def _head(
+def head(
     letter: EmailMessage, identifier: str, sender: Sender, recipient: str, subject: str, stop: str, now: datetime
 ) -> None:  # fmt: skip
+    """What stands in the head of every e-mail; `stop` is empty where its reader cannot end them."""
     letter["Message-ID"] = identifier
     letter["Date"] = format_datetime(now)
     letter["From"] = Address(sender.name, addr_spec=sender.address)

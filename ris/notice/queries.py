@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ris.catalog.model import Site
 from ris.notice.model import Notice, NoticeKind
+from ris.notice.sending import LEASE
 from ris.notice.status import WAITING, NoticeState
 from ris.order.model import Order, RequestedProcedure
 from ris.partner.model import Lease
@@ -16,7 +17,6 @@ from ris.patient.model import Patient
 from ris.patient.name import Named
 from ris.scheduling.model import ScheduledProcedureStep
 
-LEASE = "mail"
 ALARM_AFTER = timedelta(minutes=15)
 """So long nothing that is due may wait."""
 SHOWN = 200

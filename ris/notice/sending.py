@@ -29,6 +29,8 @@ from ris.scheduling.status import StepStatus
 from ris.settings import Settings
 from ris.task import service as task
 
+LEASE = "mail"
+"""Who holds it sends them."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 MOST_ATTEMPTS = 50
 """About two days in which a mail server says that it does not take a message for now."""

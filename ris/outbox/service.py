@@ -104,6 +104,15 @@ def repeat(uow: UnitOfWork, delivery_id: int, reason: str) -> Delivery:
     return uow.session.get_one(Delivery, again["id"])
 
 
+@service
+def tell(uow: UnitOfWork, event: StoredEvent, destination_id: int, message: str) -> Delivery:
+    """An event that has happened goes to one more destination, which no subscription has told."""
+    delivery_id = new_id()
+    uow.append(Delivery, _row(delivery_id, event.id, destination_id, 0, message, event.order_id, uow))
+    uow.flush()
+    return uow.session.get_one(Delivery, delivery_id)
+
+
 def park(uow: UnitOfWork, delivery: Delivery, reason: str) -> None:
     """The event of a delivery that the partner refused, or that could not be built; the state is marked by who sends."""
     uow.emit(_event(uow, "delivery.parked", delivery, reason=reason))
@@ -130,15 +139,20 @@ def _step(uow: UnitOfWork, delivery: Delivery, name: str, holds: Callable[[Requi
 
 
 def _replacement(uow: UnitOfWork, parked: Delivery) -> dict[str, Any]:
-    replacement_id = new_id()
     corrections = sa.select(sa.func.max(Delivery.correction)).where(
         Delivery.event_id == parked.event_id, Delivery.destination_id == parked.destination_id
     )
+    correction = uow.session.execute(corrections).scalar_one() + 1
+    return _row(new_id(), parked.event_id, parked.destination_id, correction, parked.message, parked.order_key, uow)
+
+
+def _row(
+    delivery_id: int, event_id: int, destination_id: int, correction: int, message: str, order_key: int | None, uow: UnitOfWork
+) -> dict[str, Any]:
     return {
-        "id": replacement_id, "event_id": parked.event_id, "destination_id": parked.destination_id,
-        "correction": uow.session.execute(corrections).scalar_one() + 1, "message": parked.message, "order_key": parked.order_key,
-        "control_id": f"R{replacement_id:X}", "state": DeliveryState.waiting, "created_at": uow.now, "message_id": None,
-        "attempts": 0, "not_before": None, "delivered_at": None, "reason": "",
+        "id": delivery_id, "event_id": event_id, "destination_id": destination_id, "correction": correction, "message": message,
+        "order_key": order_key, "control_id": f"R{delivery_id:X}", "state": DeliveryState.waiting, "created_at": uow.now,
+        "message_id": None, "attempts": 0, "not_before": None, "delivered_at": None, "reason": "",
     }  # fmt: skip
 
 

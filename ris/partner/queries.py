@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from ris.partner.model import Partner
+from ris.partner.model import Destination, Partner
 from ris.partner.policy import policy
 
 
@@ -67,3 +67,9 @@ def partners(session: Session, codes: Mapping[int, Mapping[tuple[str, str], str]
 def own_ports(session: Session) -> dict[int, str]:
     """Ports of partners that have their own, to the addresses that are let in there."""
     return {port: str(row.agreed("addresses")) for port, row in partners(session).by_port.items()}
+
+
+def destinations(session: Session) -> list[tuple[int, str]]:
+    """Those that are in use, by name."""
+    rows = session.execute(sa.select(Destination.id, Destination.name).where(Destination.active).order_by(Destination.name))
+    return [(key, name) for key, name in rows]

@@ -2,17 +2,19 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from time import monotonic
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ris.base.clock import Clock
 from ris.base.uow import UnitOfWork
-from ris.notice import sending
-from ris.notice.queries import LEASE
+from ris.notice.letter import Letter
+from ris.notice.sending import Verdict
 from ris.outbox import hold, lease
 from ris.post.smtp import MailServer, NoServer
 from ris.settings import Settings
@@ -25,13 +27,31 @@ IDLE_S = 30.0
 """A connection that nothing was sent on for so long is ended."""
 
 
+class Queue(Protocol):
+    """E-mails of one kind: a module that knows which are due, what they say, and what becomes of them."""
+
+    LEASE: str
+
+    def due(self, session: Session, now: datetime) -> Sequence[int]: ...
+
+    def begin(self, uow: UnitOfWork, key: int, settings: Settings, /) -> Letter | None: ...
+
+    def finish(self, uow: UnitOfWork, key: int, verdict: Verdict, /) -> None: ...
+
+    def put_back(self, uow: UnitOfWork, key: int, reason: str, /, *, is_begun: bool) -> None: ...
+
+    def recover(self, uow: UnitOfWork, /) -> int: ...
+
+
 class Postman(threading.Thread):
-    """Any number may run, in as many processes; the lease decides which of them works."""
+    """Any number may run, in as many processes; the lease of the queue decides which of them works at it."""
 
     def __init__(
-        self, unit: Callable[[], UnitOfWork], read: Callable[[], Session], settings: Settings, *, clock: Clock, poll_s: float = POLL_S
-    ) -> None:
-        super().__init__(name="postman", daemon=True)
+        self, queue: Queue, unit: Callable[[], UnitOfWork], read: Callable[[], Session], settings: Settings, *, clock: Clock,
+        poll_s: float = POLL_S,
+    ) -> None:  # fmt: skip
+        super().__init__(name=f"postman of {queue.LEASE}", daemon=True)
+        self._queue = queue
         self._unit, self._read, self._settings, self._clock, self._poll_s = unit, read, settings, clock, poll_s
         # A message may take as long as the server takes for each of its steps; the lease outlives that.
         self._lease_s = 6.0 * settings.mail.timeout_seconds + 30.0
@@ -65,7 +85,7 @@ class Postman(threading.Thread):
         # What became of a message is known once: when the database was away it is written down before anything else is done.
         self._record()
         with self._read() as session:
-            ids = [] if hold.why_held(session) else sending.due(session, self._clock())
+            ids = [] if hold.why_held(session) else self._queue.due(session, self._clock())
         for notice_id in ids:
             if self._stopping.is_set() or not self._deliver(notice_id):
                 break
@@ -77,11 +97,11 @@ class Postman(threading.Thread):
         now = self._clock()
         if self._grant is None:
             with self._read() as session:
-                if not lease.is_free(session, LEASE, now):
+                if not lease.is_free(session, self._queue.LEASE, now):
                     return False
             with self._unit() as uow:
-                self._grant = lease.take(uow.session, LEASE, self._holder, now=now, seconds=self._lease_s)
-                if self._grant and (stuck := sending.recover(uow)):
+                self._grant = lease.take(uow.session, self._queue.LEASE, self._holder, now=now, seconds=self._lease_s)
+                if self._grant and (stuck := self._queue.recover(uow)):
                     log.warning("%d e-mails were under way when the sender stopped", stuck)
                 self._unrecorded.clear()
         elif monotonic() > self._renew_at:
@@ -112,7 +132,7 @@ class Postman(threading.Thread):
             self._cannot(notice_id, str(error), is_begun=False)
             return False
         with self._unit() as uow:
-            letter = sending.begin(uow, notice_id, self._settings) if self._keeps(uow) else None
+            letter = self._queue.begin(uow, notice_id, self._settings) if self._keeps(uow) else None
         if letter is None:
             return self._grant is not None
         try:
@@ -120,7 +140,7 @@ class Postman(threading.Thread):
         except NoServer as error:
             self._cannot(notice_id, str(error), is_begun=True)
             return False
-        self._unrecorded.append(lambda uow: sending.finish(uow, notice_id, verdict))
+        self._unrecorded.append(lambda uow: self._queue.finish(uow, notice_id, verdict))
         self._pause_s, self._last_sent = self._poll_s, monotonic()
         self._record()
         log.log(logging.INFO if verdict.taken else logging.WARNING, "e-mail %d: %s", notice_id, "taken" if verdict.taken else "not taken")
@@ -129,7 +149,7 @@ class Postman(threading.Thread):
     def _cannot(self, notice_id: int, reason: str, *, is_begun: bool) -> None:
         """Nothing can leave now: the head of the queue says why, and the next look is later each time."""
         log.warning("e-mails wait: %s", reason)
-        self._unrecorded.append(lambda uow: sending.put_back(uow, notice_id, reason, is_begun=is_begun))
+        self._unrecorded.append(lambda uow: self._queue.put_back(uow, notice_id, reason, is_begun=is_begun))
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         self._record()
 

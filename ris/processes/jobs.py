@@ -10,11 +10,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from ris.audit import seal
 from ris.bootstrap import Ris
+from ris.distribution import late
 from ris.exports import charges_csv, downtime
 from ris.order import desk as orders
 from ris.order import orderers
 from ris.patient import duplicates, proposals
-from ris.processes import backup
+from ris.post import folder
+from ris.processes import backup, signatures
 from ris.processes.runs import Leader, Runs
 from ris.referrer import service as referrers
 from ris.report import publication
@@ -51,6 +53,10 @@ def export_charges(ris: Ris, due: datetime) -> str:
     return path.name
 
 
+def verify_signatures(ris: Ris, due: datetime) -> str:
+    return signatures.verify(ris)
+
+
 def back_up(ris: Ris, due: datetime) -> str:
     path = backup.backup(ris)
     backup.prune(path.parent, ris.settings.jobs.backups_kept)
@@ -64,6 +70,19 @@ def publish_reports(ris: Ris) -> str:
             return "nothing was due"
     with ris.uow() as uow:
         return f"{publication.publish_due(uow)} published"
+
+
+def write_report_files(ris: Ris) -> str:
+    return f"{folder.write_due(ris)} written"
+
+
+def call_for_late_results(ris: Ris) -> str:
+    with ris.read() as session:
+        if not late.is_call_due(session, ris.clock()):
+            return "nothing has changed"
+    with ris.uow() as uow:
+        late.call_for_late(uow)
+    return "looked"
 
 
 def seal_audit(ris: Ris) -> str:
@@ -126,10 +145,13 @@ def _is_sqlite(ris: Ris) -> bool:
 
 JOBS: Mapping[str, Nightly | Often] = {
     "charges-export": Nightly(export_charges, "charge_export_utc", every_missed_day=True),
+    "verify-signatures": Nightly(verify_signatures, "verify_signatures_utc", every_missed_day=False),
     "backup": Nightly(back_up, "backup_utc", every_missed_day=False, wanted=_is_sqlite),
     "propose-merges": Nightly(propose_merges, "propose_merges_utc", every_missed_day=False),
     "propose-merges-asked": Often(propose_merges_asked, 3.0),
     "publish-reports": Often(publish_reports, 2.0),
+    "report-files": Often(write_report_files, 5.0),
+    "late-results": Often(call_for_late_results, 60.0),
     "seal-audit": Often(seal_audit, 1.0),
     "end-holds": Often(end_holds, 30.0),
     "downtime-packet": Often(write_downtime_packet, 60.0),

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
+from ris.distribution import mailing
 from ris.hl7.sender import MllpTransport
+from ris.notice import sending
 from ris.notice import service as notices
 from ris.outbox import queries, wake
 from ris.outbox.dispatch import Dispatcher
@@ -41,10 +43,11 @@ def run(settings: Settings) -> int:
 def send_until(ris: Ris, stopping: threading.Event) -> None:
     """Delivers until the event is set; what is in flight then may still be answered for some seconds."""
     dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport(ris.clock)}, clock=ris.clock)
-    postman = Postman(lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock)
+    postmen = [Postman(queue, lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock) for queue in (sending, mailing)]
     with wake.Waiter(ris.engine) as waiter:
         dispatcher.start()
-        postman.start()
+        for postman in postmen:
+            postman.start()
         log.info("sender ready")
         alarm = _Alarm(ris)
         while not stopping.is_set():
@@ -52,7 +55,8 @@ def send_until(ris: Ris, stopping: threading.Event) -> None:
                 _look(dispatcher)
             alarm.look()
         dispatcher.stop()
-        postman.stop()
+        for postman in postmen:
+            postman.stop()
     log.info("sender stopped")
 
 

@@ -17,6 +17,8 @@ class Delivery(enum.StrEnum):
     email = "email"
     fax = "fax"
     print = "print"
+    folder = "folder"
+    """A PDF file."""
     none = "none"
 
 
@@ -64,6 +66,10 @@ class ReferrerPractice(Versioned, Base):
     fax: Mapped[str]
     email: Mapped[str]
     delivery: Mapped[Delivery]
+    destination_id: Mapped[int | None] = mapped_column(references("destination.id"))
+    """Where messages go; None: to the system that placed the order."""
+    folder: Mapped[str] = mapped_column(default="", server_default="")
+    """Its folder within that of all results."""
     is_main: Mapped[bool]
     """The one that results go to unless an order says otherwise."""
     ended_at: Mapped[datetime | None]

@@ -1,5 +1,6 @@
 """What can be done with referrers: take them from what arrives, complete them, join two that are one."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,6 +14,14 @@ from ris.patient.email import is_address
 from ris.patient.keys import folded
 from ris.referrer.model import Delivery, Referrer, ReferrerAlias, ReferrerPractice
 from ris.referrer.npi import is_npi
+
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+"""What leads nowhere else."""
+
+
+def is_folder(text: str) -> bool:
+    """Whether it can be the name of a folder within that of all results."""
+    return _FOLDER.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class PracticeData:
     fax: str = ""
     email: str = ""
     delivery: Delivery = Delivery.print
+    destination_id: int | None = None
+    folder: str = ""
     is_main: bool = False
 
 
@@ -191,7 +202,9 @@ def _check_practice(data: PracticeData) -> None:
         raise Invalid("a practice needs a name", error_code="101")
     if data.email and not is_address(data.email):
         raise Invalid("this is no e-mail address")
-    needed = {Delivery.email: data.email, Delivery.fax: data.fax}
+    if data.folder and not is_folder(data.folder):
+        raise Invalid("a folder is named with letters, digits, dots and hyphens only")
+    needed = {Delivery.email: data.email, Delivery.fax: data.fax, Delivery.folder: data.folder}
     if not needed.get(data.delivery, "-"):
         raise Invalid(f"results cannot go by {data.delivery.value}: nothing is said where to")
 

@@ -72,8 +72,8 @@ class ReportVersion(Base):
     method: Mapped[str]
     """How the signer was known: password again, or the session alone."""
     signed_at: Mapped[datetime]
-    digest: Mapped[str]
-    """SHA-256 over text, identifiers as displayed, signer, meaning and time."""
+    digest: Mapped[str] = mapped_column(index=True)
+    """SHA-256 over all that is signed (`versions.digest`)."""
     identifiers: Mapped[str]
     """Patient and exam as displayed to the signer."""
     publish_at: Mapped[datetime]

@@ -50,6 +50,8 @@ class Prior:
     """None for what was done elsewhere."""
     source: str
     """Where it was done, if elsewhere."""
+    unaltered: bool = True
+    """That the signature covers the text."""
 
     @property
     def told(self) -> str:
@@ -78,14 +80,21 @@ def priors(session: Session, procedure_id: int, site_ids: Collection[int] | None
         return Kinship.region if is_region else Kinship.modality if modality and other_modality == modality else Kinship.other
 
     found = [
-        Prior(kinship(of_region, of_modality), local(at, zone).date(), name, number, author or "", text or "", key, "")
-        for key, number, name, of_region, of_modality, at, zone, author, text in _here(session, patient_id, procedure_id, site_ids)
+        Prior(kinship(of_region, of_modality), local(at, zone).date(), name, number, *_said(version, key))
+        for key, number, name, of_region, of_modality, at, zone, version in _here(session, patient_id, procedure_id, site_ids)
     ]
     found += [
         Prior(kinship(row.region, row.modality), row.study_date, row.procedure, row.number, row.author, row.text, None, row.source)
         for row in outside_reports(session, patient_id)
     ]
     return sorted(found, key=lambda prior: (prior.kinship, -prior.done_on.toordinal()))[:SHOWN]
+
+
+def _said(version: ReportVersion | None, procedure_id: int) -> tuple[str, str, int, str, bool]:
+    """The last fields of a `Prior` that was read here."""
+    if version is None or version.kind is VersionKind.retraction:
+        return ("", "", procedure_id, "", True)
+    return (version.signer_name, version.text, procedure_id, "", versions.verify(version))
 
 
 def _here(session: Session, patient_id: int, procedure_id: int, site_ids: Collection[int] | None) -> list[tuple[Any, ...]]:
@@ -100,11 +109,10 @@ def _here(session: Session, patient_id: int, procedure_id: int, site_ids: Collec
         .group_by(ReportVersion.report_id)
         .subquery()
     )
-    is_read = sa.case((ReportVersion.kind != VersionKind.retraction, ReportVersion.text))
     query = (
         sa.select(
             RequestedProcedure.id, RequestedProcedure.accession_number, PROCEDURE_NAME, Procedure.region, Procedure.modality, at, Site.zone,
-            sa.case((is_read.is_not(None), ReportVersion.signer_name)), is_read,
+            ReportVersion,
         )
         .select_from(RequestedProcedure)
         .join(Order, Order.id == RequestedProcedure.order_id)

@@ -75,7 +75,8 @@ def take_back(uow: UnitOfWork, *, report_id: int) -> Report:
     uow.session.flush()
     _restore(uow, report, signed)
     uow.session.flush()
-    uow.emit(held.event(uow, "report.taken_back", report, version_id=withdrawal.id, number=signed.number))
+    facts = {"version_id": withdrawal.id, "number": signed.number, "digest": withdrawal.digest}
+    uow.emit(held.event(uow, "report.taken_back", report, **facts))
     return report
 
 

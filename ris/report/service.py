@@ -131,6 +131,8 @@ def addend(
     """Adds to a final report; the whole goes out anew, what was said before stays readable below it."""
     report = held.locked(uow, report_id)
     base = versions.standing(uow, report)
+    if base is not None and not versions.verify(base):
+        raise NotAllowedNow("the text below is not what was signed: find out what happened to it first")
     below = base.text if base else ""
     signing.refuse_changed(uow, report, displayed=displayed, text=below)
     heading = f"ADDENDUM {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}"
@@ -159,7 +161,8 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
     held.unclaim(uow, report)
     held.mark_unread(uow, report)
     uow.session.flush()
-    uow.emit(held.event(uow, "report.retracted", report, version_id=version.id, number=version.number, reason=reason.strip()))
+    facts = {"version_id": version.id, "number": version.number, "digest": version.digest, "reason": reason.strip()}
+    uow.emit(held.event(uow, "report.retracted", report, **facts))
     if publication.was_published(uow, report):
         publication.publish(uow, version)
     return version

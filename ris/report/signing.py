@@ -38,7 +38,8 @@ def sign(
     uow.session.flush()
     if report.status is ReportStatus.final:
         held.mark_read(uow, report)
-    uow.emit(held.event(uow, "report.signed", report, version_id=version.id, number=version.number, kind=kind))
+    facts = {"version_id": version.id, "number": version.number, "kind": kind, "digest": version.digest}
+    uow.emit(held.event(uow, "report.signed", report, **facts))
     if version.publish_at <= uow.now:
         publication.publish(uow, version)
     return version

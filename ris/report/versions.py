@@ -27,14 +27,16 @@ MEANING = {
 }
 
 
-def digest(text: str, identifiers: str, signer_id: int, meaning: str, signed_at: str) -> str:
-    """What a signature covers, as SHA-256: text, identifiers as displayed, signer, meaning and time."""
-    return _hash(text, identifiers, str(signer_id), meaning, signed_at)
+def digest(version: ReportVersion) -> str:
+    """What a signature covers, as SHA-256: which version of which report it is, what it says, of whom and what, and who signed it when."""
+    place = ("2", str(version.report_id), str(version.number), version.kind)
+    signature = (str(version.signer_id), version.signer_name, version.meaning, version.method, version.signed_at.isoformat())
+    return _hash(*place, version.text, version.identifiers, *signature)
 
 
 def verify(version: ReportVersion) -> bool:
     """Whether a version is still what was signed."""
-    return version.digest == digest(version.text, version.identifiers, version.signer_id, version.meaning, version.signed_at.isoformat())
+    return version.digest in (digest(version), _narrow_digest(version))
 
 
 def displayed(shown_identifiers: str, text: str = "") -> str:
@@ -97,15 +99,18 @@ def sign(uow: UnitOfWork, report: Report, kind: VersionKind, text: str, *, passw
     if len(text) > LONGEST:
         raise Invalid("a report holds at most a million characters", error_code="104")
     before = newest(uow, report)
-    shown = identifiers(uow.session, report)
-    return uow.add(
-        ReportVersion(
-            id=new_id(), report_id=report.id, number=before.number + 1 if before else 1, kind=kind, text=text, signer_id=uow.actor.id,
-            signer_name=uow.actor.name, meaning=MEANING[kind], method="password" if password_checked else "session", signed_at=uow.now,
-            identifiers=shown, digest=digest(text, shown, uow.actor.id, MEANING[kind], uow.now.isoformat()),
-            publish_at=uow.now + _delay(uow, report, kind), published_at=None,
-        )
+    version = ReportVersion(
+        id=new_id(), report_id=report.id, number=before.number + 1 if before else 1, kind=kind, text=text, signer_id=uow.actor.id,
+        signer_name=uow.actor.name, meaning=MEANING[kind], method="password" if password_checked else "session", signed_at=uow.now,
+        identifiers=identifiers(uow.session, report), publish_at=uow.now + _delay(uow, report, kind), published_at=None,
     )  # fmt: skip
+    version.digest = digest(version)
+    return uow.add(version)
+
+
+def _narrow_digest(version: ReportVersion) -> str:
+    """What the first signatures covered: not yet the printed name, the method, and where the version stands."""
+    return _hash(version.text, version.identifiers, str(version.signer_id), version.meaning, version.signed_at.isoformat())
 
 
 def _newest_first(report: Report) -> sa.Select[ReportVersion]:

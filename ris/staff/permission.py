@@ -33,6 +33,7 @@ class Permission(enum.StrEnum):
     REPORT_RETRACT = "report:retract"
     REPORT_SIGN = "report:sign"
     REPORT_WRITE = "report:write"
+    RESULT_SEND = "result:send"
     RULE_MANAGE = "rule:manage"
     RULE_OVERRIDE = "rule:override"
     SAFETY_OVERRIDE = "safety:override"
@@ -47,14 +48,24 @@ class Permission(enum.StrEnum):
 P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
 _DESK = (P.ORDER_ENTER, P.PATIENT_EDIT)
-_BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.TASK_CLOSE)
+_BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.RESULT_SEND, P.TASK_CLOSE)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "scheduler": ("Scheduler", (*_CLINICAL, *_BOOKING)),
     "lead_scheduler": ("Lead scheduler", (*_CLINICAL, *_BOOKING, P.PLACE_MANAGE, P.SCHEDULE_OVERBOOK)),
     "front_desk": (
         "Front desk",
-        (*_CLINICAL, *_DESK, P.CRITICAL_TELL, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.RECEPTION_ARRIVE, P.ORDER_CANCEL, P.TASK_CLOSE),
+        (
+            *_CLINICAL,
+            *_DESK,
+            P.CRITICAL_TELL,
+            P.PATIENT_SCREEN,
+            P.SCHEDULE_BOOK,
+            P.RECEPTION_ARRIVE,
+            P.ORDER_CANCEL,
+            P.RESULT_SEND,
+            P.TASK_CLOSE,
+        ),
     ),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
     "radiologist": (
@@ -69,6 +80,7 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
             P.REPORT_SIGN,
             P.REPORT_ADDEND,
             P.REPORT_RETRACT,
+            P.RESULT_SEND,
             P.RULE_OVERRIDE,
             P.SAFETY_OVERRIDE,
         ),

@@ -37,6 +37,14 @@ KINDS = {
     "delivery_parked": TaskKind("Message refused by the partner", "Correct, resend or skip it on the interfaces page."),
     "destination_late": TaskKind("Messages do not get through", "Ring the partner, or release what is held: see the interfaces page."),
     "downtime_old": TaskKind("No fresh downtime packet", "Free the disk or mend the folder that it names: see the runbook about downtime."),
+    "signature_broken": TaskKind(
+        "A signed report was changed",
+        "Compare it with the backup and with what went out, and find out who changed it: see the runbook about it.",
+    ),
+    "result_undelivered": TaskKind(
+        "A report did not reach its recipient", "Send it again or another way: see who gets the report, on the page of the exam."
+    ),
+    "result_late": TaskKind("Reports do not get through", "E-mails or files of reports wait: see what their records say, and mend it."),
     "mail_refused": TaskKind("E-mail to a patient did not arrive", "Correct the address and send it again, or telephone the patient."),
     "mail_too_late": TaskKind("Telephone the patient", "The e-mail leaves only when the appointment has begun: tell the patient now."),
     "mail_late": TaskKind("E-mails to patients do not get through", "See what the mail server says on the interfaces page."),

@@ -27,6 +27,7 @@ NAVIGATION = (
     Item("Reading", "worklist.show", Permission.REPORT_WRITE, {"name": "reading"}),
     Item("My reports", "mine.index", Permission.REPORT_WRITE),
     Item("Critical", "critical.index", Permission.REPORT_READ),
+    Item("To print", "printing.index", Permission.RESULT_SEND),
     Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),

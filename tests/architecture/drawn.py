@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ris.base.machine import Machine
 from ris.critical.status import CRITICAL
+from ris.distribution.status import DISPATCH
 from ris.hl7.outbound import DEFAULTS, TELLS, orm_o01, siu_s12, study
 from ris.notice.status import NOTICE
 from ris.order.status import PROCEDURE
@@ -19,7 +20,7 @@ from ris.web.worklists import WORKLISTS
 from tests.architecture import profiles_in, profiles_out
 
 ROOT = Path(__file__).parents[2]
-MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, CRITICAL, DELIVERY, NOTICE)
+MACHINES: tuple[Machine, ...] = (PROCEDURE, PROTOCOL, STEP, REPORT, CRITICAL, DELIVERY, DISPATCH, NOTICE)
 
 
 def floors() -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.catalog.model import Modality, Procedure, Resource, ResourceKind, Room, Site
 from ris.exam.model import PerformedProcedureStep, PerformedStatus
@@ -19,10 +21,12 @@ from ris.order.status import OrderStatus, Priority, ProcedureStatus
 from ris.outbox.model import Delivery, DeliveryState, StoredEvent
 from ris.partner.model import Destination, Partner
 from ris.patient.model import Merge, Patient, PatientIdentifier, Sex, Visit
+from ris.report import versions
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.report.status import OBR_25, VersionKind
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.scheduling.status import StepStatus
+from ris.settings import Settings
 from ris.staff.model import User
 from tests.architecture.meanings_out import MEANINGS
 from tests.architecture.profile import Line, drawn
@@ -40,6 +44,7 @@ class Given(Known):
     """The rows of one invented exam instead of a database."""
 
     def __init__(self, *rows: Any) -> None:
+        super().__init__(sa.orm.Session(info={"settings": Settings()}))
         self._rows = rows
 
     def all(self, model: type[Any], column: Any, key: Any) -> list[Any]:
@@ -131,10 +136,13 @@ def _people(*, is_merged: bool) -> Iterator[Any]:
 def _reports() -> Iterator[Any]:
     yield ReportProcedure(procedure_id=1, report_id=1)
     for number, kind in enumerate(OBR_25, 1):
-        yield ReportVersion(
+        version = ReportVersion(
             id=number, report_id=1, number=number, kind=kind, text="FINDINGS:\nNo embolus.\n\nIMPRESSION:\nNormal.", signer_id=1,
-            signer_name="Rita Reader", meaning="Interpretation", signed_at=NOW, digest="00", publish_at=NOW, published_at=NOW,
+            signer_name="Rita Reader", meaning="Interpretation", signed_at=NOW, publish_at=NOW, published_at=NOW,
+            method="password", identifiers="",
         )  # fmt: skip
+        version.digest = versions.digest(version)
+        yield version
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 import dataclasses
 import io
+import re
 import threading
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pypdf
 import pytest
+import zxingcpp
+from PIL import Image
 
 from ris.bootstrap import Ris
-from ris.documents import pdf, report_sheet
+from ris.documents import pdf, qr_code, report_sheet
 from ris.documents.report_sheet import Exam, ReportSheet
 from ris.report import reading
 from ris.report.status import VersionKind
@@ -30,6 +34,28 @@ def opened(drawn: bytes) -> pypdf.PdfReader:
 
 def text(drawn: bytes) -> str:
     return "\n".join(page.extract_text() for page in opened(drawn).pages)
+
+
+def elements(element: pypdf.generic.DictionaryObject) -> Iterator[pypdf.generic.DictionaryObject]:
+    """The structure elements in reading order."""
+    element = element.get_object()
+    if isinstance(element, pypdf.generic.DictionaryObject):
+        yield element
+        children = element.get("/K", [])
+        for child in children if isinstance(children, list) else [children]:
+            yield from elements(child)
+
+
+def scanned(svg: str) -> Image.Image:
+    """The black lines of a code as a camera sees them, eight dots a module."""
+    side = int(re.search(r'viewBox="0 0 (\d+)', svg)[1])
+    picture = Image.new("L", (8 * side, 8 * side), 255)
+    x = y = 0.0
+    for move, across, down in re.findall(r"([Mmh])(-?[\d.]+)(?: (-?[\d.]+))?", svg.partition('d="M0')[2].partition('d="')[2]):
+        if move == "h":
+            picture.paste(0, (int(8 * x), int(8 * (y - 0.5)), int(8 * (x + float(across))), int(8 * (y + 0.5))))
+        x, y = (float(across), float(down)) if move == "M" else (x + float(across), y + float(down or 0))
+    return picture
 
 
 def roles(element: pypdf.generic.DictionaryObject) -> list[str]:
@@ -94,6 +120,19 @@ def test_what_does_not_hold_says_so_at_its_head(change: dict, words: str) -> Non
     assert words in text(report_sheet.draw(dataclasses.replace(SHEET, **change)))
 
 
+def test_a_letter_names_its_recipient_and_holds_a_code_that_leads_to_the_check() -> None:
+    address = "https://ris.example/verify/" + "ab" * 32
+    letter = dataclasses.replace(SHEET, verify_url=address, recipient=("Dr. Oscar Grove", "1 Hill"))
+    document = opened(report_sheet.draw_all([letter, dataclasses.replace(SHEET, is_unaltered=False)]))
+    first, second = (page.extract_text() for page in document.pages)
+    assert "Dr. Oscar Grove\n1 Hill" in first
+    assert "ALTERED. This is not what was signed" in second
+    assert ["Page 1 of 1" in page for page in (first, second)] == [True, True]
+    figures = [str(element["/Alt"]) for element in elements(document.trailer["/Root"]["/StructTreeRoot"]) if element.get("/S") == "/Figure"]
+    assert figures == [f"Code that leads to {address}"]
+    assert [found.text for found in zxingcpp.read_barcodes(scanned(qr_code.svg(address)))] == [address]
+
+
 def test_equal_sheets_give_equal_bytes_also_from_several_threads() -> None:
     drawn: list[bytes] = []
     threads = [threading.Thread(target=lambda: drawn.append(report_sheet.draw(SHEET))) for _ in range(3)]
@@ -120,7 +159,7 @@ def test_a_page_that_names_a_file_does_not_get_it(tmp_path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("not for paper")
     page = f'<html lang="en"><head><title>x</title></head><body><a rel="attachment" href="file://{secret}">y</a></body></html>'
-    assert opened(pdf._drawn(page, compressed=True)).attachments == {}
+    assert opened(pdf._drawn([page], compressed=True)).attachments == {}
 
 
 def test_a_version_of_an_exam_is_read_from_its_rows(ris: Ris, hospital: Hospital) -> None:

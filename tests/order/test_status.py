@@ -7,6 +7,7 @@ import pytest
 from ris.base.errors import NotAllowedNow
 from ris.base.machine import Machine, Requirement, step
 from ris.critical.status import CRITICAL
+from ris.distribution.status import DISPATCH
 from ris.notice.status import NOTICE
 from ris.order.status import ORC_5, PRIORITY_RANK, PROCEDURE, OrderStatus, Priority, ProcedureStatus, order_status
 from ris.outbox.status import DELIVERY
@@ -23,6 +24,7 @@ MACHINES: dict[str, Machine[Any]] = {
     "critical result": CRITICAL,
     "delivery": DELIVERY,
     "notice": NOTICE,
+    "dispatch": DISPATCH,
 }
 
 

@@ -33,7 +33,7 @@ NEXT_MONDAY = datetime(2026, 11, 30, 15, tzinfo=UTC)
 
 @contextmanager
 def delivering(ris: Ris) -> Iterator[Postman]:
-    postman = Postman(ris.uow, ris.read, ris.settings, clock=ris.clock, poll_s=0.02)
+    postman = Postman(sending, ris.uow, ris.read, ris.settings, clock=ris.clock, poll_s=0.02)
     postman.start()
     try:
         yield postman

@@ -13,12 +13,15 @@ from werkzeug.routing import Rule
 
 from ris.audit.model import AuditEntry, Outcome
 from ris.base.ref import Ref
+from ris.base.uow import UnitOfWork
 from ris.billing.model import Charge, ChargeStatus, Component
 from ris.bootstrap import Ris
+from ris.distribution.model import Dispatch, Recipient, RecipientRole
+from ris.distribution.status import Channel, DispatchState
 from ris.notice.model import Notice, NoticeKind
 from ris.notice.status import NoticeState
 from ris.order import documents
-from ris.order.model import DocumentKind, RequestedProcedure
+from ris.order.model import DocumentKind, Order, RequestedProcedure
 from ris.patient import contacts, coverage, naming
 from ris.patient import service as patients
 from ris.patient.alerts import raise_alert
@@ -27,6 +30,11 @@ from ris.patient.coverage import AuthorizationData, CoverageData
 from ris.patient.model import AlertKind
 from ris.patient.naming import NameKind, OtherName, PatientName
 from ris.questionnaire import filling
+from ris.referrer import service as referrers
+from ris.referrer.service import ReferrerData
+from ris.report import versions
+from ris.report.model import Report, ReportProcedure
+from ris.report.status import ReportStatus, VersionKind
 from ris.scheduling import service as scheduling
 from ris.scheduling.model import ScheduledProcedureStep
 from ris.staff import service as staff
@@ -70,6 +78,19 @@ ROUTES: dict[str, P | str] = {
     "imports.new": P.IMPORT_RUN,
     "imports.show": P.IMPORT_RUN,
     "imports.throw_away": P.IMPORT_RUN,
+    "distribution.drop": P.RESULT_SEND,
+    "distribution.end": P.RESULT_SEND,
+    "distribution.follow": P.REPORT_READ,
+    "distribution.letter": P.REPORT_READ,
+    "distribution.one": P.REPORT_READ,
+    "distribution.send_again": P.RESULT_SEND,
+    "distribution.send_copy": P.RESULT_SEND,
+    "distribution.show": P.REPORT_READ,
+    "printing.index": P.RESULT_SEND,
+    "printing.letters": P.RESULT_SEND,
+    "printing.mark": P.RESULT_SEND,
+    "printing.undo": P.RESULT_SEND,
+    "verify.show": PUBLIC,
     "contacts.end": P.PATIENT_EDIT,
     "contacts.save": P.PATIENT_EDIT,
     "contacts.show": P.PATIENT_READ,
@@ -343,6 +364,7 @@ FORMS = {"users.assign", "users.revoke"}
 AT_A_SITE = {
     "charge_id",
     "critical_id",
+    "dispatch_id",
     "notice_id",
     "order_id",
     "patient_id",
@@ -442,13 +464,37 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
             )
         )  # fmt: skip
         uow.session.flush()
+        recipient_id, dispatch_id = _dispatched(uow, hospital, site, order, procedure_id)
         return {
-            "response_id": response_id, "name_id": name_id,
+            "recipient_id": recipient_id, "dispatch_id": dispatch_id, "response_id": response_id, "name_id": name_id,
             "procedure_id": procedure_id, "step_id": step_id, "task_id": task.id, "user_id": user_id, "patient_id": patient_id,
             "critical_id": found.id,
             "merge_id": merge.id, "charge_id": charge.id, "order_id": order.id, "alert_id": alert.id, "coverage_id": covered.id,
             "authorization_id": agreed.id, "document_id": paper.id, "notice_id": told.id, "contact_id": contact.id,
         }  # fmt: skip
+
+
+def _dispatched(uow: UnitOfWork, hospital: Hospital, site: str, order: Order, procedure_id: int) -> tuple[int, int]:
+    """A recipient, and a letter that waits at the printer, of a report that was signed here."""
+    report = uow.add(Report(order_id=order.id, status=ReportStatus.draft, draft_text=""))
+    uow.session.flush()
+    uow.add(ReportProcedure(procedure_id=procedure_id, report_id=report.id))
+    uow.session.flush()
+    uow.actor = hospital.actor("radiologist")
+    version = versions.sign(uow, report, VersionKind.final, "Normal.", password_checked=True)
+    referrer_id = referrers.add(uow, ReferrerData("Grove")).id
+    recipient = uow.add(
+        Recipient(order_id=order.id, referrer_id=referrer_id, role=RecipientRole.added, added_at=MONDAY, added_by="Test")
+    )  # fmt: skip
+    uow.session.flush()
+    dispatch = uow.add(
+        Dispatch(
+            report_id=report.id, version_id=version.id, recipient_id=recipient.id, site_id=hospital.sites[site], channel=Channel.print,
+            address="", state=DispatchState.waiting, created_at=MONDAY, not_before=MONDAY,
+        )
+    )  # fmt: skip
+    uow.session.flush()
+    return recipient.id, dispatch.id
 
 
 def cases(app: Flask) -> Iterator[Case]:

@@ -30,7 +30,9 @@ def document(job: Job, order: Order, exams: Sequence[RequestedProcedure], versio
     patient = header.survivor(known, order.patient_id)
     identifiers = known.all(PatientIdentifier, PatientIdentifier.patient_id, patient.id)
     named = [(exam, known.one(Procedure, exam.procedure_id)) for exam in exams]
-    sheet = report_sheet.sheet(known.need(Site, order.site_id), patient, identifiers, order, named, version)
+    sheet = report_sheet.sheet(
+        known.need(Site, order.site_id), patient, identifiers, order, named, version, public_url=known.settings.public_url
+    )
     return er7.components(header.APPLICATION, "application", "pdf", "Base64", _encoded(sheet))
 
 

@@ -16,6 +16,7 @@ from ris.outbox.model import Delivery, StoredEvent
 from ris.patient.model import Patient, PatientIdentifier, Visit
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.scheduling.model import ScheduledProcedureStep
+from ris.settings import Settings
 from ris.staff.model import User
 
 Row = TypeVar("Row")
@@ -62,6 +63,12 @@ class Known:
         self._expected: dict[Column, set[Any]] = defaultdict(set)
         for event in events:
             self._expect_of(event)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the program whose session it is."""
+        settings: Settings = self._session.info["settings"]
+        return settings
 
     def one(self, model: type[Row], key: int | None) -> Row | None:
         """The row with this primary key."""

@@ -12,6 +12,7 @@ from ris.hl7.outbound import enclosed, header
 from ris.hl7.outbound.header import Built, Job, Writer
 from ris.order.model import Order, RequestedProcedure
 from ris.outbox.transport import CannotBuild
+from ris.report import versions
 from ris.report.model import ReportProcedure, ReportVersion
 from ris.report.status import OBR_25, OBX_11, VersionKind
 from ris.staff.model import User
@@ -103,6 +104,8 @@ def reported_by(job: Job) -> Reported:
     version = job.known.one(ReportVersion, job.event.facts.get("version_id"))
     if version is None:
         raise CannotBuild(f"{job.event.name} names no report version")
+    if not versions.verify(version):
+        raise CannotBuild(f"version {version.number} of report {version.report_id} is not what was signed: nobody is told of it")
     return Reported(header.order_of(job), version, job.known.one(User, version.signer_id))
 
 

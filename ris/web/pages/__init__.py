@@ -8,6 +8,9 @@ from ris.web.pages.catalog.views import bp as catalog
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.consent.views import bp as consent
 from ris.web.pages.critical.views import bp as critical
+from ris.web.pages.distribution.printing import bp as printing
+from ris.web.pages.distribution.verify import bp as verify
+from ris.web.pages.distribution.views import bp as distribution
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.forms.views import bp as forms
 from ris.web.pages.health.views import bp as health
@@ -56,6 +59,7 @@ PAGES: tuple[Blueprint, ...] = (
     coverage,
     consent,
     critical,
+    distribution,
     exam,
     exam_rules,
     forms,
@@ -74,6 +78,7 @@ PAGES: tuple[Blueprint, ...] = (
     patient_mail,
     registration,
     perform,
+    printing,
     places,
     proposals,
     protocol,
@@ -90,6 +95,7 @@ PAGES: tuple[Blueprint, ...] = (
     tablet,
     tasks,
     users,
+    verify,
     walkin,
     worklist,
 )

@@ -8,11 +8,12 @@ from flask.typing import ResponseReturnValue
 from ris.base.errors import Invalid, NotFound, RisError
 from ris.base.ref import Ref
 from ris.base.uow import UnitOfWork
+from ris.partner import queries as partners
 from ris.patient.email import is_address
 from ris.referrer import queries, service
 from ris.referrer.model import Delivery, Referrer, ReferrerPractice
 from ris.referrer.npi import is_npi
-from ris.referrer.service import PracticeData, ReferrerData
+from ris.referrer.service import PracticeData, ReferrerData, is_folder
 from ris.staff.permission import Permission
 from ris.web.access import requires
 from ris.web.form import Form
@@ -20,11 +21,14 @@ from ris.web.page import changing, look, look_query, reading, use_key, used_befo
 
 bp = Blueprint("referrers", __name__, url_prefix="/referrers", template_folder="templates")
 
-WAYS = tuple((way.value, label) for way, label in zip(Delivery, ("HL7 message", "e-mail", "fax", "printed letter", "nothing"), strict=True))
+WAYS = tuple(
+    (way.value, label)
+    for way, label in zip(Delivery, ("HL7 message", "e-mail", "fax", "printed letter", "PDF file", "nothing"), strict=True)
+)
 _PERSON = {"family": "The family name", "given": "The given name", "title": "The title", "specialty": "The specialty", "npi": "The NPI"}
 _PRACTICE = {
     "name": "The name", "street": "The street", "postal_code": "The postal code", "city": "The city", "region": "The state or region",
-    "phone": "The telephone number", "fax": "The fax number", "email": "The e-mail address",
+    "phone": "The telephone number", "fax": "The fax number", "email": "The e-mail address", "folder": "The folder",
 }  # fmt: skip
 
 
@@ -148,7 +152,7 @@ def _show(row: Referrer, person: Form, practice: Form, refused: str = "") -> str
     with reading() as session:
         return render_template(
             "referrers/show.html", referrer=row, practices=queries.practices(session, row.id), aliases=queries.aliases(session, row.id),
-            person=person, practice=practice, refused=refused, ways=WAYS, way_names=dict(WAYS),
+            person=person, practice=practice, refused=refused, ways=WAYS, way_names=dict(WAYS), destinations=partners.destinations(session),
         )  # fmt: skip
 
 
@@ -164,10 +168,13 @@ def _practice(form: Form) -> PracticeData | None:
     delivery = form.choice("delivery", "The way of results", Delivery)
     if said["email"] and not is_address(said["email"]):
         form.errors["email"] = "The e-mail address is written like anna@example.org."
-    for way, name in ((Delivery.email, "email"), (Delivery.fax, "fax")):
+    for way, name in ((Delivery.email, "email"), (Delivery.fax, "fax"), (Delivery.folder, "folder")):
         if delivery is way and not said[name]:
             form.errors[name] = f"{_PRACTICE[name]} is needed: results go there."
-    return PracticeData(**said, delivery=delivery, is_main=bool(form.value("is_main"))) if delivery else None
+    if said["folder"] and not is_folder(said["folder"]):
+        form.errors["folder"] = "A folder is named with letters, digits, dots and hyphens only."
+    destination_id = _number(form, "destination_id")
+    return PracticeData(delivery=delivery, destination_id=destination_id, is_main=bool(form.value("is_main")), **said) if delivery else None
 
 
 def _filled(row: Referrer) -> Form:
@@ -182,7 +189,11 @@ def _filled_practice(referrer_id: int, practice_id: int | None) -> Form:
         row = session.get(ReferrerPractice, practice_id)
     if row is None or row.referrer_id != referrer_id or row.ended_at is not None:
         raise NotFound("the referrer has no such practice")
-    said = {name: getattr(row, name) for name in _PRACTICE} | {"delivery": row.delivery.value, "is_main": "1" if row.is_main else ""}
+    said = {name: getattr(row, name) for name in _PRACTICE} | {
+        "delivery": row.delivery.value,
+        "is_main": "1" if row.is_main else "",
+        "destination_id": str(row.destination_id or ""),
+    }
     return Form({**said, "practice_id": str(row.id), "row_version": str(row.row_version)})
 
 
