@@ -15,8 +15,7 @@ from ris.notice import plan
 from ris.order import mapping, visits
 from ris.protocol import service as protocol
 from ris.questionnaire import filling
-from ris.report import service as report
-from ris.report import undone
+from ris.report import undone, unread
 from ris.scheduling import service as scheduling
 from ris.scheduling import waitlist
 from ris.task import delivery, message
@@ -30,6 +29,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "patient.visit_moved": (visits.follow_visit, scheduling.follow_visit),
     "patient.visit_merged": (visits.join_visit,),
     "patient.visit_cancelled": (visits.ask_about_cancelled,),
+    "order.changed": (unread.follow_priority,),
     "order.procedure_cancelled": (
         protocol.end_with_exam, scheduling.free_cancelled, waitlist.propose_of_cancelled_exam, plan.tell_cancelled_exam,
     ),
@@ -48,7 +48,7 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "delivery.skipped": (delivery.settle_decided,),
     "message.replayed": (message.settle_replayed,),
     "message.let_in": (message.settle_let_in,),
-    "exam.completed": (report.await_reading, billing.capture_technical, billing.capture_supplies),
+    "exam.completed": (unread.await_reading, billing.capture_technical, billing.capture_supplies),
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
     "report.signed": (critical.require_told,),
     "report.taken_back": (critical.hold_taken_back,),

@@ -52,6 +52,7 @@ PROCEDURE = Record(
         YesNo("needs_consent", "Needs consent", "Whether it begins only once the patient's consent is on record."),
         Lines("preparation", "Preparation", "How a patient prepares, in the language of the house."),
         Lines("template", "Report template", "Text with fields in square brackets.", longest=20_000, rows=6),
+        Field("subspecialty", "Subspecialty", "Who reads it: one word, such as neuro. Empty: everybody.", longest=40),
         Field("technical_code", "Technical charge code", longest=32),
         Amount("technical_amount", "Technical amount", "Without one the charge is held for a person."),
         Field("professional_code", "Professional charge code", longest=32),
@@ -61,7 +62,7 @@ PROCEDURE = Record(
     ("code",),
     _paid,
     touches=("modality", "sided", "contrast", "needs_protocol", "needs_consent", "preparation", "active"),
-    listed=("code", "name", "modality", "region", "minutes", "contrast", "needs_protocol", "needs_consent", "active"),
+    listed=("code", "name", "modality", "region", "subspecialty", "minutes", "contrast", "needs_protocol", "needs_consent", "active"),
 )
 
 

@@ -177,6 +177,8 @@ class Procedure(Versioned, Base):
     name: Mapped[str]
     modality: Mapped[Modality]
     region: Mapped[str] = mapped_column(default="")
+    subspecialty: Mapped[str] = mapped_column(default="", server_default="")
+    """Whose field it is among those who read: one word. Empty: everybody's."""
     sided: Mapped[bool] = mapped_column(default=False)
     """Whether an order says left, right or both."""
     minutes: Mapped[int] = mapped_column(sa.Integer)

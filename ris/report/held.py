@@ -12,7 +12,7 @@ from ris.catalog.model import Site
 from ris.order import service as orders
 from ris.order.model import Order
 from ris.report import status, versions
-from ris.report.model import Report, ReportProcedure, UnreadExam
+from ris.report.model import Report
 from ris.report.status import ReportStatus
 from ris.report.writing.checks import OPEN_FIELD
 from ris.staff.model import User
@@ -75,14 +75,3 @@ def event(uow: UnitOfWork, name: str, report: Report, **facts: Any) -> Event:
     return orders.procedure_event(
         name, covered[0], Ref("report", report.id), report_id=report.id, procedure_ids=[p.id for p in covered], **facts
     )
-
-
-def mark_read(uow: UnitOfWork, report: Report) -> None:
-    covered = sa.select(ReportProcedure.procedure_id).where(ReportProcedure.report_id == report.id)
-    uow.session.execute(sa.delete(UnreadExam).where(UnreadExam.procedure_id.in_(covered)))
-
-
-def mark_unread(uow: UnitOfWork, report: Report) -> None:
-    for procedure in versions.procedures(uow.session, report):
-        if uow.session.get(UnreadExam, procedure.id) is None:
-            uow.add(UnreadExam(procedure_id=procedure.id, site_id=procedure.site_id))

@@ -5,14 +5,22 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ris.base.orm import Base, Key, Versioned, references
-from ris.report.status import Grade, ReportStatus, VersionKind
+from ris.base.orm import Base, Key, Versioned, index_where_set, references
+from ris.order.status import Priority
+from ris.report.status import Grade, Holding, ReportStatus, VersionKind
+
+NOT_FINAL = sa.text("status NOT IN ('final', 'addended')")
+"""Of a report, in words that an index of few rows is chosen by."""
 
 
 class Report(Versioned, Base):
     """The words on one or several procedures of an order, and who is at them."""
 
     __tablename__ = "report"
+    __table_args__ = (
+        sa.Index("ix_report_not_final", "status", "drafted_by_id", sqlite_where=NOT_FINAL, postgresql_where=NOT_FINAL),
+        index_where_set("ix_report_claimed_by_id", "claimed_by_id"),
+    )
 
     id: Mapped[Key]
     order_id: Mapped[int] = mapped_column(references("imaging_order.id"), index=True)
@@ -43,13 +51,46 @@ class ReportProcedure(Base):
 
 
 class UnreadExam(Base):
-    """That a completed exam has no final report yet: so the reading worklist costs what waits, not what was ever read."""
+    """That a completed exam has no final report yet, and whose it is: so the reading worklist costs what waits, not what was ever read.
+
+    What the list is sorted and narrowed by stands here too, so that a page is found in an index of this small table.
+    """
 
     __tablename__ = "unread_exam"
+    __table_args__ = (
+        sa.Index("ix_unread_exam_in_turn", "rank", "since", "procedure_id"),
+        sa.Index("ix_unread_exam_in_turn_at_site", "site_id", "rank", "since", "procedure_id"),
+        index_where_set("ix_unread_exam_held_by_id", "held_by_id"),
+    )
 
     procedure_id: Mapped[int] = mapped_column(references("requested_procedure.id"), primary_key=True)
-    site_id: Mapped[int] = mapped_column(references("site.id"), index=True)
-    """The procedure's, so that a search begins in this small table and not in that one."""
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    """The procedure's."""
+    catalog_id: Mapped[int | None] = mapped_column(references("procedure.id"))
+    """The kind of exam."""
+    rank: Mapped[int] = mapped_column(sa.Integer)
+    """Of the order's priority (`PRIORITY_RANK`)."""
+    since: Mapped[datetime]
+    """When the images were made."""
+    held_by_id: Mapped[int | None] = mapped_column(references("user_account.id"))
+    """Whose it is to read; nobody's: anybody's."""
+    holding: Mapped[Holding | None]
+    held_at: Mapped[datetime | None]
+    held_why: Mapped[str] = mapped_column(default="", server_default="")
+    """Who or which rule gave it to that person, in words that are shown."""
+
+
+class ReadingLevel(Versioned, Base):
+    """How long an exam of a priority may wait for its report."""
+
+    __tablename__ = "reading_level"
+    __table_args__ = (sa.CheckConstraint("0 < soon_minutes AND soon_minutes < late_minutes", "soon_before_late"),)
+
+    priority: Mapped[Priority] = mapped_column(primary_key=True)
+    soon_minutes: Mapped[int] = mapped_column(sa.Integer)
+    """After so many a reading is due soon."""
+    late_minutes: Mapped[int] = mapped_column(sa.Integer)
+    """After so many it is overdue."""
 
 
 class ReportVersion(Base):

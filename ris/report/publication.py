@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from ris.base.clock import local
 from ris.base.errors import NotFound
 from ris.base.uow import UnitOfWork, service
-from ris.report import held, versions
+from ris.report import held, unread, versions
 from ris.report.model import Report, ReportDiscrepancy, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
 
@@ -86,7 +86,7 @@ def _restore(uow: UnitOfWork, report: Report, signed: ReportVersion) -> None:
     report.draft_at = uow.now
     if signed.kind is VersionKind.final:
         report.draft_text, report.drafted_by_id = signed.text, uow.actor.id
-        held.mark_unread(uow, report)
+        unread.mark_unread(uow, report)
         uow.session.execute(sa.delete(ReportDiscrepancy).where(ReportDiscrepancy.final_id == signed.id))
         return
     base = versions.standing(uow, report)

@@ -5,11 +5,11 @@ from datetime import timedelta
 from ris.base.clock import local
 from ris.base.errors import NotAllowedNow, NotFound, Stale
 from ris.base.ids import new_id
-from ris.base.uow import Event, UnitOfWork, service
+from ris.base.uow import UnitOfWork, service
 from ris.order import service as orders
 from ris.order.status import ProcedureStatus
-from ris.report import held, publication, review, signing, versions
-from ris.report.model import Report, ReportProcedure, ReportVersion, UnreadExam
+from ris.report import credentials, held, publication, review, signing, unread, versions
+from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
 from ris.report.writing import opening
@@ -40,10 +40,12 @@ def open_for(uow: UnitOfWork, procedure_id: int) -> Report:
 def claim(uow: UnitOfWork, report_id: int) -> Report:
     """Makes the actor the one who reads, for so long as the setting says; again renews it.
 
-    Raises Stale naming who reads, NotAllowedNow for a reading that the actor may not approve.
+    Raises Stale naming who reads, NotAllowedNow for a reading that the actor may not approve, Forbidden for an exam beyond the
+    actor's credentials.
     """
     report = held.locked(uow, report_id)
     review.refuse_reviewer(uow, report)
+    credentials.refuse_beyond(uow, report)
     other = held.reader(uow, report)
     if other:
         raise Stale(f"{other} is reading this exam since {report.claimed_at:%H:%M} UTC")
@@ -159,15 +161,10 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
     report.draft_text, report.draft_at = opening.text_of(uow, versions.procedures(uow.session, report)[0].id), None
     report.author_id = report.supervisor_id = report.submitted_at = None
     held.unclaim(uow, report)
-    held.mark_unread(uow, report)
+    unread.mark_unread(uow, report)
     uow.session.flush()
     facts = {"version_id": version.id, "number": version.number, "digest": version.digest, "reason": reason.strip()}
     uow.emit(held.event(uow, "report.retracted", report, **facts))
     if publication.was_published(uow, report):
         publication.publish(uow, version)
     return version
-
-
-def await_reading(uow: UnitOfWork, event: Event) -> None:
-    """The exam is completed: it waits for its final report."""
-    uow.add(UnreadExam(procedure_id=event.about.id, site_id=event.site_id))

@@ -2,7 +2,7 @@
 
 from ris.base.errors import Stale
 from ris.base.uow import UnitOfWork
-from ris.report import held, publication, versions
+from ris.report import held, publication, unread, versions
 from ris.report.model import Report, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
 from ris.report.writing import gate
@@ -37,7 +37,7 @@ def sign(
     held.unclaim(uow, report)
     uow.session.flush()
     if report.status is ReportStatus.final:
-        held.mark_read(uow, report)
+        unread.mark_read(uow, report)
     facts = {"version_id": version.id, "number": version.number, "kind": kind, "digest": version.digest}
     uow.emit(held.event(uow, "report.signed", report, **facts))
     if version.publish_at <= uow.now:

@@ -39,6 +39,15 @@ class Grade(enum.StrEnum):
     """The treatment may change."""
 
 
+class Holding(enum.StrEnum):
+    """How an unread exam came to be one person's."""
+
+    assigned = "assigned"
+    """Somebody else, or a rule, has given it."""
+    reserved = "reserved"
+    """The person has taken it."""
+
+
 OBR_25 = {VersionKind.preliminary: "P", VersionKind.final: "F", VersionKind.addendum: "C", VersionKind.retraction: "X"}
 """HL7 v2.5.1 ch. 4.5.3.25, table 0123. A withdrawal is never sent."""
 OBX_11 = {**OBR_25, VersionKind.retraction: "W"}

@@ -1,6 +1,8 @@
 """Tables of users, their roles at sites, and their sessions."""
 
+import enum
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -56,6 +58,54 @@ class RoleAssignment(Base):
     user_id: Mapped[int] = mapped_column(references("user_account.id"), primary_key=True)
     role_id: Mapped[int] = mapped_column(references("role.id"), primary_key=True)
     site_id: Mapped[int] = mapped_column(references("site.id"), primary_key=True)
+
+
+class CredentialKind(enum.StrEnum):
+    modality = "modality"
+    subspecialty = "subspecialty"
+
+
+class ReadingCredential(Base):
+    """That a user may read exams of a modality or a subspecialty. Without any row of a kind: of every one."""
+
+    __tablename__ = "reading_credential"
+
+    user_id: Mapped[int] = mapped_column(references("user_account.id"), primary_key=True)
+    kind: Mapped[CredentialKind] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    """As the catalogue spells it."""
+
+
+class SavedFilter(Versioned, Base):
+    """The filters of a worklist under a name."""
+
+    __tablename__ = "saved_filter"
+    __table_args__ = (sa.UniqueConstraint("worklist", "owner_id", "name"),)
+
+    id: Mapped[Key]
+    worklist: Mapped[str]
+    name: Mapped[str]
+    owner_id: Mapped[int] = mapped_column(references("user_account.id"), index=True)
+    """Who may change it."""
+    role_id: Mapped[int | None] = mapped_column(references("role.id"))
+    """Everybody with this role sees it too."""
+    is_shared: Mapped[bool]
+    """Everybody sees it."""
+    filters: Mapped[dict[str, Any]]
+    """As they stand in the address of the list."""
+
+
+class ListChoice(Base):
+    """How a person wants to see a worklist."""
+
+    __tablename__ = "list_choice"
+
+    user_id: Mapped[int] = mapped_column(references("user_account.id"), primary_key=True)
+    worklist: Mapped[str] = mapped_column(primary_key=True)
+    columns: Mapped[list[str]]
+    """In their order; empty: as the list has them."""
+    filter_id: Mapped[int | None] = mapped_column(references("saved_filter.id"))
+    """What the list opens with."""
 
 
 class WebSession(Base):

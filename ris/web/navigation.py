@@ -41,5 +41,6 @@ NAVIGATION = (
     Item("Places", "places.index", Permission.PLACE_MANAGE),
     Item("Forms", "questionnaires.index", Permission.FORM_MANAGE),
     Item("Rules", "rules.index", Permission.RULE_MANAGE),
+    Item("Reading rules", "reading_rules.index", Permission.RULE_MANAGE),
     Item("E-mails", "mail.index", Permission.RULE_MANAGE),
 )

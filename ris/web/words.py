@@ -27,6 +27,7 @@ PAGES = {
     "Places": "Sites, rooms, opening hours, closures and holidays.",
     "Forms": "What patients are asked before an exam, in their language, and what their answers mean.",
     "Rules": "What speaks against an exam, how severely, and who may decide otherwise.",
+    "Reading rules": "How long a reading may wait, by priority.",
     "E-mails": "What patients are written and when, and what was sent.",
 }
 """By the label of the bar."""
@@ -62,7 +63,12 @@ DEEDS = {
         "discontinue": "Breaks the exam off, with the reason.",
     },
     "protocol": {"open": "Opens what is known of the exam, to say how it shall be done."},
-    "reading": {"read": "Opens the report and puts your name to it, so that nobody reads it twice."},
+    "reading": {
+        "read": "Opens the report and puts your name to it, so that nobody reads it twice.",
+        "reserve": "Keeps the exam for you; others see it, and reading the next one passes it over for them.",
+        "let_go": "The exam is anybody's again.",
+        "assign": "Gives the exam to somebody: it stands on that person's list.",
+    },
 }
 """By worklist and deed."""
 

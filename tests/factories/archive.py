@@ -78,4 +78,4 @@ def _add_exam(rows: Rows, hospital: Hospital, number: int, done_at: datetime, *,
         add(Report, id=number, order_id=number, status=ReportStatus.final)
         add(ReportProcedure, procedure_id=number, report_id=number)
     else:
-        add(UnreadExam, procedure_id=number, site_id=site_id)
+        add(UnreadExam, procedure_id=number, site_id=site_id, catalog_id=hospital.procedures["CTHEAD"], rank=5, since=done_at)

@@ -34,6 +34,7 @@ from ris.web.pages.perform.views import bp as perform
 from ris.web.pages.places.views import bp as places
 from ris.web.pages.protocol.views import bp as protocol
 from ris.web.pages.questionnaires.views import bp as questionnaires
+from ris.web.pages.reading_rules.views import bp as reading_rules
 from ris.web.pages.referrers.views import bp as referrers
 from ris.web.pages.report.images import bp as images
 from ris.web.pages.report.views import bp as report
@@ -48,6 +49,7 @@ from ris.web.pages.tablet.views import bp as tablet
 from ris.web.pages.tasks.views import bp as tasks
 from ris.web.pages.users.views import bp as users
 from ris.web.pages.walkin.views import bp as walkin
+from ris.web.pages.worklist.reading import bp as reading
 from ris.web.pages.worklist.views import bp as worklist
 
 PAGES: tuple[Blueprint, ...] = (
@@ -83,6 +85,8 @@ PAGES: tuple[Blueprint, ...] = (
     proposals,
     protocol,
     questionnaires,
+    reading,
+    reading_rules,
     referrers,
     report,
     rules,

@@ -21,6 +21,7 @@ from ris.staff.permission import Permission
 from ris.web.access import may, requires
 from ris.web.page import changing, current_user, exam_here, look, password_holds_until, reading, require_password
 from ris.web.pages.report import shown as page
+from ris.web.pages.worklist import onward
 
 bp = Blueprint("report", __name__, url_prefix="/exams/<int:procedure_id>/report", template_folder="templates")
 
@@ -97,7 +98,7 @@ def release(procedure_id: int) -> ResponseReturnValue:
             service.release(uow, report_id)
     except RisError as error:
         return _page(exam, refused=error.message, kept=_text()), error.http_status
-    return redirect(url_for("worklist.show", name="reading"), 303)
+    return redirect(onward.address(), 303)
 
 
 @bp.post("/submit")
@@ -113,7 +114,7 @@ def submit(procedure_id: int) -> ResponseReturnValue:
     except RisError as error:
         return _unsigned(exam, error)
     flash("Submitted: the reading is published as preliminary and waits to be approved.")
-    return redirect(url_for("worklist.show", name="reading"), 303)
+    return redirect(onward.address(), 303)
 
 
 @bp.post("/recall")
@@ -142,7 +143,7 @@ def send_back(procedure_id: int) -> ResponseReturnValue:
     except RisError as error:
         return _page(exam, refused=error.message, kept=_text(), reason=request.form.get("reason", "")), error.http_status
     flash("Sent back: it stands on its author's list with your reason.")
-    return redirect(url_for("worklist.show", name="reading"), 303)
+    return redirect(onward.address(), 303)
 
 
 @bp.post("/sign")
@@ -162,7 +163,7 @@ def sign(procedure_id: int) -> ResponseReturnValue:
                 service.sign_preliminary(uow, report_id=report_id, text=_text(), **_seen())
     except RisError as error:
         return _unsigned(exam, error)
-    return redirect(url_for("worklist.show", name="reading"), 303)
+    return redirect(onward.address(), 303)
 
 
 @bp.post("/take-back")
@@ -241,6 +242,7 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "",
         }
         if is_written:
             supervisors = () if signs else staff.who_may(session, Permission.REPORT_SIGN, exam.site_id)
+            shown |= onward.shown()
             return render_template("report/edit.html", text=text, supervisors=supervisors, grades=_GRADES, **shown)
     return render_template(
         "report/show.html",

@@ -1,4 +1,4 @@
-"""The users page: add, disable, new password, roles at sites."""
+"""The users page: add, disable, new password, roles at sites, what somebody may read."""
 
 import sqlalchemy as sa
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -7,11 +7,12 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import Forbidden, Invalid, RisError
 from ris.base.ref import Ref
-from ris.catalog.model import Site
-from ris.staff import queries, service
+from ris.catalog.model import Procedure, Site
+from ris.staff import queries, reads, service
 from ris.staff.model import Role
 from ris.staff.permission import Permission
 from ris.staff.queries import UserRow
+from ris.staff.reads import Reads
 from ris.web.access import may, not_here, person, requires, sites_for
 from ris.web.page import changing, look, look_query, reading, use_key, used_before
 
@@ -95,6 +96,23 @@ def revoke(user_id: int) -> ResponseReturnValue:
     return redirect(url_for("users.show", user_id=user_id), 303)
 
 
+@bp.post("/<int:user_id>/reads")
+@requires(Permission.USER_MANAGE)
+def limit(user_id: int) -> ResponseReturnValue:
+    """What the person may read; nothing ticked of a kind: everything."""
+    _manageable(user_id)
+    with reading() as session:
+        modalities, subspecialties = _kinds(session)
+    wanted = Reads(
+        frozenset(modalities) & frozenset(request.form.getlist("modality")),
+        frozenset(subspecialties) & frozenset(request.form.getlist("subspecialty")),
+    )
+    with changing() as uow:
+        reads.limit(uow, user_id=user_id, reads=wanted)
+    flash("The credentials are changed; they hold from the next click.")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
 # ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -116,7 +134,16 @@ def _show(user: UserRow, *, password: str = "") -> str:
             own_sites=_sites(session),
             is_me=user.id == person().id,
             may_manage=_is_whole(user) and user.id != person().id,
+            reads=reads.of(session, user.id),
+            kinds=_kinds(session),
         )
+
+
+def _kinds(session: Session) -> tuple[list[str], list[str]]:
+    """Modalities and subspecialties of the exams in use."""
+    modalities = session.scalars(sa.select(Procedure.modality).where(Procedure.active).distinct())
+    subspecialties = session.scalars(sa.select(Procedure.subspecialty).where(Procedure.active, Procedure.subspecialty != "").distinct())
+    return sorted(modalities), sorted(subspecialties)
 
 
 def _sites(session: Session) -> list[tuple[int, str]]:

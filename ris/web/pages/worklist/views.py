@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,9 +14,11 @@ from ris.exam.queries import site_of
 from ris.web import live
 from ris.web.access import may, may_anywhere, not_here, person, signed_in
 from ris.web.page import changing, listed_sites, look_query, program, reading, use_key, used_before
+from ris.web.pages.worklist import reading as reading_page
 from ris.web.polls import VERSION, Shown
 from ris.web.worklists import WORKLISTS
 from ris.web.worklists.listing import Deed, Line, View, Worklist, keyed, narrowed, with_alerts, zones_of
+from ris.web.worklists.reading import NAME as READING
 
 bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="templates")
 
@@ -25,6 +28,8 @@ bp = Blueprint("worklist", __name__, url_prefix="/worklists", template_folder="t
 def show(name: str) -> ResponseReturnValue:
     """The whole list, or for a poll what has changed."""
     worklist = _worklist(name)
+    if name == READING and (first := reading_page.first_address()):
+        return redirect(first)
     if VERSION not in request.args:
         look_query(f"worklist {name}", _filters(worklist))
     return _page(worklist)
@@ -47,7 +52,7 @@ def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
     if deed.run is None:
         filters: dict[str, Any] = _filters(worklist)
         return redirect(url_for(deed.opens, procedure_id=procedure_id, **filters), 303)
-    target = url_for(deed.leads_to, procedure_id=procedure_id) if deed.leads_to else _address(worklist)
+    target = _target(worklist, deed, procedure_id)
     if (before := used_before()) is not None:
         return before
     try:
@@ -64,6 +69,8 @@ def act(name: str, procedure_id: int, deed_name: str) -> ResponseReturnValue:
 
 
 def _page(worklist: Worklist, refused: str = "") -> ResponseReturnValue:
+    if worklist.name == READING:
+        return reading_page.draw(refused)
     filters = _filters(worklist)
     on, sites, user_id = _date(filters.get("date", "")), listed_sites(worklist.permission), person().id if worklist.is_personal else 0
     ris = program()
@@ -97,6 +104,14 @@ def _filters(worklist: Worklist) -> dict[str, str]:
 def _address(worklist: Worklist) -> str:
     values: dict[str, Any] = {**_filters(worklist)}
     return url_for("worklist.show", name=worklist.name, **values)
+
+
+def _target(worklist: Worklist, deed: Deed, procedure_id: int) -> str:
+    """Where a deed leads; a page that goes on through the list is told which list."""
+    if not deed.leads_to:
+        return _address(worklist)
+    in_list: dict[str, Any] = {"list": urlencode(filters)} if worklist.name == READING and (filters := _filters(worklist)) else {}
+    return url_for(deed.leads_to, procedure_id=procedure_id, **in_list)
 
 
 def _choices(worklist: Worklist, lines: list[Line], filters: dict[str, str]) -> dict[str, list[str]]:

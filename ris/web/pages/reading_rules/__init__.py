@@ -1,0 +1,1 @@
+"""How the reading list behaves: the times of the priorities."""
