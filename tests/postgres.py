@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, with durable settings, that can be killed and started again."""
+"""A PostgreSQL server of the tests' own that can be killed and started again, durable unless it is asked to be quick."""
 
 import os
 import pwd
@@ -23,22 +23,26 @@ class PostgresServer:
     `create` makes and starts it, `start` starts it again on the same port, `stop` ends it in order, `kill` the hard way.
     """
 
-    def __init__(self, folder: Path, port: int, data: Path | None = None) -> None:
+    def __init__(self, folder: Path, port: int, data: Path | None = None, options: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.data = data or folder / "data"
         self.port = port
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def create(cls, volume: Path | None = None) -> "PostgresServer":
-        """With the data on a volume of their own, where one is given, and the write-ahead log elsewhere, as a site should have it."""
+    def create(cls, volume: Path | None = None, *, durable: bool = True) -> "PostgresServer":
+        """With the data on a volume of their own, where one is given, and the write-ahead log elsewhere, as a site should have it.
+
+        One that is not durable waits for no disk: it outlives kills of its processes as any other, only not the machine's.
+        """
         # Not below pytest's own folder: that is closed to the user postgres, and a socket's path may not be long.
         folder = Path(tempfile.mkdtemp(prefix="ris-postgres-", dir="/tmp"))
         if owner := _owner():
             shutil.chown(folder, owner, owner)
             if volume:
                 shutil.chown(volume, owner, owner)
-        server = cls(folder, _free_port(), volume / "data" if volume else None)
+        server = cls(folder, _free_port(), volume / "data" if volume else None, () if durable else ("-c", "fsync=off"))
         options = ("-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-X", str(folder / "wal"))
         server._run("initdb", "-D", str(server.data), *options)
         server.start()
@@ -51,7 +55,7 @@ class PostgresServer:
         """Returns when the server answers queries."""
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_binary("postgres"), "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder],
+                [_binary("postgres"), "-D", self.data, "-p", str(self.port), "-h", "127.0.0.1", "-k", self.folder, *self._options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,

@@ -20,7 +20,7 @@ SELECT md5(string_agg(line, '' ORDER BY line)) FROM (
 ) AS lines"""
 """What a test may not leave changed, in one word."""
 KEPT = "kept"
-"""A schema with copies of the rows that the migrations wrote."""
+"""A schema with copies of the rows that the template has."""
 STILL_CONNECTED = """
 SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
@@ -80,9 +80,8 @@ def _emptying(connection: psycopg.Connection) -> sql.Composed:
     statements = []
     for name, kind in relations:
         if kind == "S":
-            statements.append(
-                sql.SQL("SELECT setval({}, seqstart, false) FROM pg_sequence WHERE seqrelid = {}::regclass").format(name, name)
-            )
+            last, is_called = connection.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(name))).fetchone()
+            statements.append(sql.SQL("SELECT setval({}, {}, {})").format(name, last, is_called))
             continue
         table = sql.Identifier(name)
         statements.append(sql.SQL("DELETE FROM {}").format(table))

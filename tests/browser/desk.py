@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from waitress import wasyncore
 
 from ris.bootstrap import Ris
-from ris.web.app import create_app
+from tests.compiled import quick_app
 from tests.factories.hospital import PASSWORD, Hospital
 
 SHOTS = Path(__file__).parents[2] / "test-output"
@@ -34,7 +34,7 @@ class House:
 def served(ris: Ris) -> Iterator[str]:
     """The address of the pages."""
     sockets: dict = {}
-    server = waitress.create_server(create_app(ris), map=sockets, host="127.0.0.1", port=0, threads=4)
+    server = waitress.create_server(quick_app(ris), map=sockets, host="127.0.0.1", port=0, threads=4)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -28,7 +28,7 @@ from ris.scheduling.rules.service import RuleData
 from ris.scheduling.service import current_step
 from ris.task import queries as tasks
 from tests.clock import Clock
-from tests.factories.hospital import Hospital, build_hospital
+from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY, booked, make_patient
 from tests.questionnaire.forms import published, raw
 
@@ -42,8 +42,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def hospital(ris: Ris) -> Hospital:
-    hospital = build_hospital(ris)
+def hospital(ris: Ris, hospital: Hospital) -> Hospital:
     with ris.uow() as uow:
         published(uow, "mr-safety", "pregnancy", "contrast")
         rules.add(uow, RuleData("Implants", "implant", "warn", "", {}, moment=Moment.start))

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask
 
 from ris.bootstrap import Ris
-from ris.web.app import create_app
 from tests.clock import Clock
+from tests.compiled import quick_app
 from tests.web.visitor import NOW, Visitor
 
 
@@ -23,7 +23,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def app(ris: Ris) -> Flask:
-    app = create_app(ris)
+    app = quick_app(ris)
     app.testing = False
     return app
 
