@@ -11,9 +11,10 @@ from ris.imports import cells
 from ris.imports.cells import Day, MaybeChoice, number_fields
 from ris.imports.kind import Kind, Line, TakeOne
 from ris.patient import guard
+from ris.patient.crowd import Crowd
 from ris.patient.desk import person_of
 from ris.patient.email import is_address, is_language
-from ris.patient.guard import Alike
+from ris.patient.guard import Alike, Person
 from ris.patient.model import Patient, PatientIdentifier, Sex
 from ris.patient.service import DEMOGRAPHICS, PatientData, amend, find, upsert
 from ris.staff.permission import Permission
@@ -49,6 +50,7 @@ def _begin(uow: UnitOfWork, lines: Sequence[Line]) -> TakeOne:
     cells.load_identifiers(uow, lines, "")
     found = [row.patient_id for line in lines if (row := _identifier(uow, line)) is not None]
     uow.load_rows(Patient.id, sorted(set(found)))
+    crowd = Crowd(uow.session, [person_of(data) for line in lines if (data := _new_one(uow, known, line)) is not None])
 
     def take(line: Line) -> None:
         values = cells.read(known, FIELDS, line)
@@ -63,26 +65,41 @@ def _begin(uow: UnitOfWork, lines: Sequence[Line]) -> TakeOne:
         elif patient is not None:
             _bring_up_to_date(uow, line, patient, data)
         else:
-            _take_new(uow, line, data, values["same_as"])
+            _take_new(uow, crowd, line, data, values["same_as"])
 
     return take
 
 
-def _take_new(uow: UnitOfWork, line: Line, data: PatientData, same_as: str) -> None:
+def _take_new(uow: UnitOfWork, crowd: Crowd, line: Line, data: PatientData, same_as: str) -> None:
     if same_as and same_as != NEW:
         patient = _named(uow, line, same_as)
         if patient is not None:
             _bring_up_to_date(uow, line, patient, data)
         return
-    uow.flush()  # those of the lines before may be alike too
-    candidates = guard.alike(uow.session, person_of(data))
+    person = person_of(data)
+    candidates = crowd.alike(person) if person.birth_date else _alike_by_name(uow, person)
     if twin := next((candidate for candidate in candidates if candidate.is_twin), None):
         line.undecided("same_as", _said(twin), f"write {twin.mrn} here, or give in other columns what tells the two apart")
     elif candidates and same_as != NEW:
         line.undecided("same_as", _said(candidates[0]), f"compare the two: write {candidates[0].mrn} here, or {NEW} for somebody else")
     else:
-        upsert(uow, data)
+        patient, _ = upsert(uow, data)
+        crowd.add(patient.id, person, data.identifiers[0].value)
         line.new()
+
+
+def _alike_by_name(uow: UnitOfWork, person: Person) -> list[Alike]:
+    uow.flush()  # those of the lines before may be alike too
+    return guard.alike(uow.session, person)
+
+
+def _new_one(uow: UnitOfWork, known: Known, line: Line) -> PatientData | None:
+    """What a line says of somebody whom nobody knows yet; what is wrong with it is said when its turn comes."""
+    if _identifier(uow, line) is not None:
+        return None
+    alone = Line(line.number, line.cells, line.about)
+    values = cells.read(known, FIELDS, alone)
+    return _data(alone, values) if values is not None else None
 
 
 def _bring_up_to_date(uow: UnitOfWork, line: Line, patient: Patient, data: PatientData) -> None:
@@ -139,6 +156,5 @@ PATIENTS = Kind(
     cells.columns(FIELDS),
     ("number", "authority", "type"),
     _begin,
-    at_once=100,
     tells="Partners who are told of new and changed patients would be told of each.",
 )

@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import perf_counter
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from ris.bootstrap import Ris
 from ris.order.queries import visible_at
 from ris.patient.keys import search_keys
 from ris.patient.model import Patient, PatientIdentifier
+from ris.patient.naming import NameKind, PatientName
 from ris.patient.search import search
 from tests.factories.archive import fill_archive
 from tests.factories.hospital import build_hospital
@@ -26,6 +27,7 @@ FEW = 5
 """A name alone is asked for only where no more than so many bear it."""
 CHUNK = 20_000
 FIRST_ID = 10_000_000
+SAID_AT = datetime(2026, 1, 1, tzinfo=UTC)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ONSETS = ("b", "br", "c", "ch", "d", "f", "g", "gr", "h", "j", "k", "kr", "l", "m", "n", "p", "r", "s", "sch", "st", "t", "v", "w", "z")
 VOWELS = ("a", "e", "i", "o", "u", "ai", "ey", "ie", "oo")
@@ -41,6 +43,8 @@ class Somebody:
     born: date
     mrn: str
     phone: str
+    former: str
+    """A family name of before; one in ten has one."""
 
 
 @dataclass(slots=True)
@@ -62,11 +66,14 @@ def measure(ris: Ris) -> Figures:
     figures.filled_s = perf_counter() - begun
     bearers = Counter((one.family, one.given) for one in people)
     rare = [one for one in people if bearers[one.family, one.given] <= FEW]
+    renamed = [one for one in people if one.former and bearers[one.former, one.given] <= FEW]
     dice = random.Random(2026)
     with ris.read() as session:
         is_visible = visible_at(list(hospital.sites.values()))
         for kind, ask in QUESTIONS.items():
-            asked = dice.choices(rare if "alone" in kind else people, k=QUERIES if kind in MUST_FIND else QUERIES // 5)
+            asked = dice.choices(
+                rare if "alone" in kind else renamed if "former" in kind else people, k=QUERIES if kind in MUST_FIND else QUERIES // 5
+            )
             times, found = [], 0
             for one in asked:
                 text = ask(one, dice)
@@ -97,6 +104,7 @@ QUESTIONS: dict[str, Callable[[Somebody, random.Random], str]] = {
     "name alone, one error": lambda one, dice: with_one_error(f"{one.family} {one.given}", dice),
     "name and birth date": lambda one, dice: f"{one.given} {one.family} {one.born:%m/%d/%Y}",
     "name alone": lambda one, dice: f"{one.family}, {one.given}",
+    "former name, one error": lambda one, dice: with_one_error(f"{one.former} {one.given}", dice),
     "birth date and family name": lambda one, dice: f"{one.born} {one.family}",
     "family name and initial": lambda one, dice: f"{one.family} {one.given[0]}",
     "beginnings of names": lambda one, dice: f"{one.family[:3]} {one.given[:2]}",
@@ -104,7 +112,8 @@ QUESTIONS: dict[str, Callable[[Somebody, random.Random], str]] = {
     "telephone number": lambda one, dice: one.phone,
     "record number": lambda one, dice: one.mrn,
 }
-MUST_FIND = ("name and birth date, one error", "name alone, one error", "name and birth date", "name alone", "record number")
+MUST_FIND = ("name and birth date, one error", "name alone, one error", "name and birth date", "name alone", "former name, one error",
+             "record number")  # fmt: skip
 
 
 def report(measured: dict[str, Figures]) -> None:
@@ -131,7 +140,15 @@ def _people(dice: random.Random) -> list[Somebody]:
     given_of = dice.choices(givens, [1 / (rank + 20) for rank in range(len(givens))], k=PATIENTS)
     first = date(1930, 1, 1)
     return [
-        Somebody(FIRST_ID + n, family, given, first + timedelta(days=dice.randrange(33_000)), f"B{n:07}", f"217-{dice.randrange(10**7):07}")
+        Somebody(
+            FIRST_ID + n,
+            family,
+            given,
+            first + timedelta(days=dice.randrange(33_000)),
+            f"B{n:07}",
+            f"217-{dice.randrange(10**7):07}",
+            dice.choice(families) if n % 10 == 0 else "",
+        )
         for n, (family, given) in enumerate(zip(family_of, given_of, strict=True))
     ]
 
@@ -150,6 +167,12 @@ def _fill(ris: Ris, people: list[Somebody]) -> None:
 
 
 def _rows(people: list[Somebody]) -> Iterator[tuple[type[Base], list[dict[str, object]]]]:
+    yield PatientName, [
+        {"patient_id": one.patient_id, "partner_id": None, "place": "", "kind": NameKind.maiden, "family": one.former.title(),
+         "given": one.given.title(), "said_by": "EHR", "said_at": SAID_AT, "ended_at": None, "ended_by": "",
+         **{name: key for name, key in search_keys(one.former, one.given, "").items() if name != "phone_key"}}
+        for one in people if one.former
+    ]  # fmt: skip
     yield Patient, [
         {"id": one.patient_id, "family": one.family.title(), "given": one.given.title(), "birth_date": one.born, "phone": one.phone,
          **search_keys(one.family, one.given, one.phone)}
