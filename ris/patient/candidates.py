@@ -38,8 +38,13 @@ class Candidate:
 
 
 _COLUMNS = (Patient.id, Patient.family_key, Patient.given_key, Patient.sound, Patient.phone_key, Patient.birth_date)
-_ALSO = (PatientName.patient_id, PatientName.family_key, PatientName.given_key, PatientName.sound, Patient.phone_key, Patient.birth_date,
-         PatientName.kind, PatientName.family, PatientName.given)  # fmt: skip
+_WHOSE = [
+    sa.select(column).where(Patient.id == PatientName.patient_id).scalar_subquery().label(column.key)
+    for column in (Patient.phone_key, Patient.birth_date)
+]
+"""Not a join: PostgreSQL would read all patients for it, where it cannot tell how many names begin so."""
+_ALSO = (PatientName.patient_id, PatientName.family_key, PatientName.given_key, PatientName.sound, *_WHOSE, PatientName.kind,
+         PatientName.family, PatientName.given)  # fmt: skip
 _TEXT = sa.Text()
 
 
@@ -56,9 +61,8 @@ def _query(*where: sa.ColumnElement[bool]) -> Prepared:
 
 
 def _also(*where: sa.ColumnElement[bool]) -> Prepared:
-    """Of other names; what they are as text, since a prepared query gives what the database holds."""
-    query = sa.select(*_ALSO).join(Patient, Patient.id == PatientName.patient_id)
-    return Prepared(query.where(PatientName.ended_at.is_(None), *where).limit(sa.bindparam("most", type_=sa.Integer())))
+    """Of other names."""
+    return Prepared(sa.select(*_ALSO).where(PatientName.ended_at.is_(None), *where).limit(sa.bindparam("most", type_=sa.Integer())))
 
 
 _EXACT = _query(_is(Patient.family_key, "family"), _begins(Patient.given_key, "given"))
@@ -78,7 +82,7 @@ _ALSO_LAST = _also(PatientName.family_last != "", _is(PatientName.family_last, "
 _ALSO_FAMILY_ERROR = _also(is_among(PatientName.family_key, "families"), _begins(PatientName.given_key, "given"))
 _ALSO_GIVEN_ERROR = _also(_is(PatientName.family_key, "family"), is_among(PatientName.given_key, "givens"))
 _ALSO_SOUND = _also(_begins(PatientName.sound, "sound"))
-_ALSO_BORN = _also(Patient.birth_date == sa.bindparam("born", type_=sa.Date()), Patient.merged_into_id.is_(None))
+_ALSO_BORN = _also(PatientName.patient_id.in_(sa.select(Patient.id).where(Patient.birth_date == sa.bindparam("born", type_=sa.Date()))))
 _ALSO_OF = _also(PatientName.patient_id.in_(sa.select(PatientIdentifier.patient_id).where(is_among(PatientIdentifier.value, "numbers"))))
 _NUMBER = _query(Patient.id.in_(sa.select(PatientIdentifier.patient_id).where(is_among(PatientIdentifier.value, "numbers"))))
 
