@@ -80,6 +80,8 @@ class _Kept:
     mark: str = ""
     looked_at: float = 0.0
     found_at: float = 0.0
+    found_on: datetime | None = None
+    """By the clock of the program, which says how long somebody waits."""
     asked_at: float = 0.0
     allowed: float = BURST
 
@@ -132,7 +134,7 @@ class Polls:
         return (body,) if body else ()
 
     def shown(self, key: Hashable, find: Find, *, anew: bool) -> Shown:
-        """What the list of this key shows: now (`anew`), or a moment ago where others have asked for it."""
+        """What the list of this key shows: in what is committed now (`anew`), or a moment ago where others have asked for it."""
         return self._shown(key, find, self._program.committed.mark(), anew=anew)
 
     def remember(self, token: str, address: str, key: Hashable, find: Find, session: WebSession) -> None:
@@ -147,10 +149,15 @@ class Polls:
         with kept.lock:
             now = kept.asked_at = self._ticks()
             if kept.shown is None or anew or _is_due(kept, mark, now):
-                if kept.shown is None or anew or now - kept.found_at > QUIET_S or not self._is_answered_as_before(kept):
-                    kept.shown, kept.found_at = self._found(kept, find, mark), now
+                if kept.shown is None or self._is_old(kept, now) or not self._is_answered_as_before(kept):
+                    kept.found_at, kept.found_on = now, self._program.clock()
+                    kept.shown = self._found(kept, find, mark)
                 kept.mark, kept.looked_at = mark, now
             return kept.shown
+
+    def _is_old(self, kept: _Kept, now: float) -> bool:
+        passed = abs(self._program.clock() - kept.found_on) if kept.found_on is not None else timedelta.max
+        return now - kept.found_at > QUIET_S or passed > timedelta(seconds=QUIET_S)
 
     def _found(self, kept: _Kept, find: Find, mark: str) -> Shown:
         kept.answer = b""

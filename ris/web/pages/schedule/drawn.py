@@ -56,7 +56,7 @@ def holds(rows: Iterable[HeldRow], zone: str) -> list[dict[str, Any]]:
 
 
 def floating(moment: datetime, zone: str) -> str:
-    return f"{_wall(moment, zone):%Y-%m-%dT%H:%M:%S}"
+    return _wall(moment, zone).isoformat(timespec="seconds")
 
 
 def days_around(on: date) -> tuple[date, date]:
@@ -83,15 +83,12 @@ def _exam(row: AppointmentRow, zone: str) -> str:
 
 
 def _placed(key: str, room_id: int, span: Span, zone: str) -> dict[str, Any]:
-    return {"id": key, "room": str(room_id), "start": floating(span.starts_at, zone), "end": _end(span, zone)}
-
-
-def _end(span: Span, zone: str) -> str:
-    """The wall clock at the end; in the hour that comes twice, where it is not after the beginning, as long after it as it takes."""
     first, last = _wall(span.starts_at, zone), _wall(span.ends_at, zone)
+    # In the hour that comes twice the end may stand before the beginning: then it is as long after it as it takes.
     if last <= first:
         last = first + (span.ends_at - span.starts_at)
-    return f"{last:%Y-%m-%dT%H:%M:%S}"
+    start, end = (moment.isoformat(timespec="seconds") for moment in (first, last))
+    return {"id": key, "room": str(room_id), "start": start, "end": end}
 
 
 def _grey(schedule: DaySchedule) -> list[dict[str, Any]]:

@@ -203,7 +203,7 @@ def _day(site_id: int, on: date | None) -> str:
         before=before, after=after, zone=schedule.zone, version=shown.version,
         now=drawn.floating(program().clock(), schedule.zone),
         may_book=may(Permission.SCHEDULE_BOOK, site_id),
-        room_names={room.id: room.name for room in schedule.rooms},
+        room_names={str(room.id): room.name for room in schedule.rooms},
         calendar={"rooms": drawn.rooms(schedule), "events": _events(day), "first": first, "last": last,
                   "scroll_to": drawn.scroll_to(schedule, program().clock()), "site": str(site_id), "date": schedule.day.isoformat()},
     )  # fmt: skip
