@@ -74,12 +74,12 @@ def written(ris: Ris) -> tuple[int | None, list[object]]:
 
 @pytest.mark.parametrize("engine_name", ["sqlite", "postgresql"])
 def test_a_poll_asks_for_nothing_and_writes_nothing_while_nothing_is_committed(ris: Ris, desk: Visitor) -> None:
-    polls = [poll_of(desk, page) for page in PAGES]
+    polls = [poll_of(desk, page) for page in (*PAGES, "/tasks", "/schedule/waitlist")]
     for poll in polls:
         assert status(desk, poll) == 204  # the session is looked for once
     before = written(ris)
     with sent(ris.engine) as statements:
-        assert [status(desk, poll) for poll in polls] == [204, 204]
+        assert [status(desk, poll) for poll in polls] == [204] * 4
     assert statements == []
     assert written(ris) == before
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import time
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from jinja2_fragments.flask import render_block
 from sqlalchemy.orm import Session
 
 from ris.base.errors import Conflict, Invalid, RisError
@@ -13,16 +15,23 @@ from ris.base.uow import UnitOfWork
 from ris.scheduling import waiting, waitlist
 from ris.scheduling.appointment import site_names, zone_of
 from ris.staff.permission import Permission
+from ris.web import live
 from ris.web.access import may, not_here, requires, sites_for
 from ris.web.page import changing, look_query, program, reading
 from ris.web.pages.schedule.find import booking_site
 from ris.web.pages.schedule.parts import against, answers, bp, do, exam_at
+from ris.web.polls import VERSION, Shown
 
 
 @bp.get("/waitlist")
 @requires(Permission.SCHEDULE_BOOK)
 def waitlist_index() -> ResponseReturnValue:
-    return _page(booking_site())
+    """The whole page, or for a poll what has changed."""
+    site_id = booking_site()
+    if VERSION not in request.args:
+        return _page(site_id)
+    shown = _shared(site_id)
+    return live.told(shown, "text/html", lambda _known: render_block("schedule/waitlist.html", "waiting", **_part(shown), **live.FOR_MANY))
 
 
 @bp.post("/exams/<int:procedure_id>/wait")
@@ -76,14 +85,33 @@ def decline(proposal_id: int) -> ResponseReturnValue:
 
 def _page(site_id: int, error: RisError | None = None, proposal_id: int = 0) -> str:
     with reading() as session:
-        rows = waiting.of_site(session, site_id, program().clock())
-        zone = zone_of(session, site_id)
         sites = site_names(session, sites_for(Permission.SCHEDULE_BOOK))
     look_query("waiting list", {"site_id": site_id})
     return render_template(
-        "schedule/waitlist.html", proposals=[row for row in rows if row.parts], rows=rows, site_id=site_id, own_sites=sites, zone=zone,
-        refused_id=proposal_id, **against(error, site_id),
-    )  # fmt: skip
+        "schedule/waitlist.html",
+        **_part(_shared(site_id)),
+        site_id=site_id,
+        own_sites=sites,
+        refused_id=proposal_id,
+        **against(error, site_id),
+    )
+
+
+def _shared(site_id: int) -> Shown:
+    """Who waits at a site, and the zone of its clock."""
+    ris = program()
+
+    def find() -> Shown:
+        with ris.read() as session:
+            rows, zone = waiting.of_site(session, site_id, ris.clock()), zone_of(session, site_id)
+        return Shown(live.version(rows, {"zone": zone}), (rows, zone))
+
+    return live.shared(("waiting list", site_id), find)
+
+
+def _part(shown: Shown) -> dict[str, Any]:
+    rows, zone = shown.content
+    return {"rows": rows, "proposals": [row for row in rows if row.parts], "zone": zone, "version": shown.version}
 
 
 def _site_of(find: Callable[[Session, int], int | None], about: Ref) -> int:

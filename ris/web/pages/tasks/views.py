@@ -1,7 +1,7 @@
 """The task list, closing a task, and mapping an unknown procedure code where it is met."""
 
 import sqlalchemy as sa
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ris.base.ref import Ref
@@ -11,8 +11,10 @@ from ris.staff.permission import Permission
 from ris.task import queries, service
 from ris.task.kinds import KINDS
 from ris.task.queries import TaskRow
+from ris.web import live
 from ris.web.access import may, may_anywhere, not_here, requires
-from ris.web.page import changing, listed_sites, look_query, reading
+from ris.web.page import changing, listed_sites, look_query, program, reading
+from ris.web.polls import VERSION, Shown
 from ris.web.worklists.listing import zones_of
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="templates")
@@ -21,21 +23,34 @@ bp = Blueprint("tasks", __name__, url_prefix="/tasks", template_folder="template
 @bp.get("")
 @requires(Permission.TASK_READ)
 def index() -> ResponseReturnValue:
+    """The whole list, or for a poll what has changed."""
     kind = request.args.get("kind", "")
     kind = kind if kind in KINDS else ""
-    look_query("tasks", {"kind": kind})
-    site_ids = listed_sites(Permission.TASK_READ)
+    if VERSION not in request.args:
+        look_query("tasks", {"kind": kind})
+    ris, site_ids = program(), listed_sites(Permission.TASK_READ)
+
+    def find() -> Shown:
+        with ris.read() as session:
+            tasks, zones = queries.open_tasks(session, site_ids, kind), zones_of(session, site_ids)
+        return Shown(live.version([tasks, zones], {"kind": kind}), (tasks, zones))
+
+    shown = live.shared(("tasks", site_ids, kind), find)
+    tasks, zones = shown.content
     with reading() as session:
-        return render_template(
-            "tasks/index.html",
-            tasks=queries.open_tasks(session, site_ids, kind),
-            zones=zones_of(session, site_ids),
-            kinds=KINDS,
-            kind=kind,
-            procedures=session.execute(sa.select(Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.code)).all(),
-            may_map=may_anywhere(Permission.INTERFACE_MANAGE),
-            may_close=may_anywhere(Permission.TASK_CLOSE),
-        )
+        offered = session.execute(sa.select(Procedure.code, Procedure.name).where(Procedure.active).order_by(Procedure.code)).all()
+    return live.drawn(
+        "tasks/index.html",
+        shown.version,
+        tasks=tasks,
+        zones=zones,
+        kinds=KINDS,
+        kind=kind,
+        procedures=offered,
+        row_version=lambda task: live.version([task], {}),
+        may_map=may_anywhere(Permission.INTERFACE_MANAGE),
+        may_close=may_anywhere(Permission.TASK_CLOSE),
+    )
 
 
 @bp.post("/<int:task_id>/close")
