@@ -66,6 +66,8 @@ ANOTHERS = Requirement("anothers", "who submitted a reading for review cannot ap
 OWN = Requirement("own", "only who submitted it can take it back")
 GRADED = Requirement("graded", "the words differ from the preliminary reading: say how much")
 SIGNED_BY_YOU = Requirement("signed_by_you", "somebody else has signed it")
+NOTHING_PUBLISHED = Requirement("nothing_published", "something of it was published: what was said together stays together")
+NOT_ALONE = Requirement("not_alone", "it is the only exam of this report")
 UNPUBLISHED = Requirement("unpublished", "it is published: sign an addendum, or retract it")
 
 REPORT = Machine(
@@ -73,6 +75,8 @@ REPORT = Machine(
     S.draft,
     (
         step("save_draft", OWN_DRAFT, S.draft, CLAIMED),
+        step("group", (S.draft,), S.draft, CLAIMED, NOTHING_PUBLISHED),
+        step("ungroup", (S.draft,), S.draft, CLAIMED, NOTHING_PUBLISHED, NOT_ALONE),
         step("revise", (S.in_review,), S.in_review, CLAIMED, ANOTHERS),
         step("rework", (S.sent_back,), S.sent_back, CLAIMED),
         step("sign_preliminary", OWN_DRAFT, S.preliminary, CLAIMED, HAS_TEXT, NO_OPEN_FIELD),

@@ -274,6 +274,8 @@ ROUTES: dict[str, P | str] = {
     "referrers.save_practice": P.ORDER_ENTER,
     "referrers.show": P.ORDER_ENTER,
     "images.show": P.REPORT_READ,
+    "grouping.group": P.REPORT_WRITE,
+    "grouping.ungroup": P.REPORT_WRITE,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_WRITE,
     "report.paper": P.REPORT_READ,

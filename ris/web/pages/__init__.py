@@ -13,6 +13,7 @@ from ris.web.pages.distribution.verify import bp as verify
 from ris.web.pages.distribution.views import bp as distribution
 from ris.web.pages.exam.views import bp as exam
 from ris.web.pages.forms.views import bp as forms
+from ris.web.pages.grouping.views import bp as grouping
 from ris.web.pages.health.views import bp as health
 from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
@@ -65,6 +66,7 @@ PAGES: tuple[Blueprint, ...] = (
     exam,
     exam_rules,
     forms,
+    grouping,
     health,
     images,
     imports,
