@@ -462,7 +462,9 @@ def _things(ris: Ris, hospital: Hospital, site: str, procedure_id: int, user_id:
         alert = raise_alert(uow, patient_id, AlertKind.isolation, "MRSA")
         naming.add(uow, patient_id, OtherName(NameKind.maiden, "Lake"))
         uow.session.flush()
-        name_id = uow.session.scalars(sa.select(PatientName.id).where(PatientName.family == "Lake")).one()
+        name_id = uow.session.scalars(
+            sa.select(PatientName.id).where(PatientName.family == "Lake", PatientName.patient_id == patient_id)
+        ).one()
         names = ("mr-safety",) if site == "MAIN" else ("pregnancy",)
         response_id = filling.begin(uow, procedure_id=procedure_id, version_id=published(uow, *names)[names[0]]).id
         # Of another exam, so that this one has no report.
