@@ -36,6 +36,14 @@ def _engine() -> sa.Engine:
     return make_engine(settings.database_url, settings.database.key.get_secret_value() or None)
 
 
+OF_ONE_ENGINE = ("report_fts", "ix_report_words_words")
+"""How the names of what only one engine has begin: SQLite's full text index with its own tables, and PostgreSQL's GIN index."""
+
+
+def _include_name(name: str | None, _kind: str, _parents: object) -> bool:
+    return not (name or "").startswith(OF_ONE_ENGINE)
+
+
 def _render_item(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
     """Writes our type of moments as the plain one: a migration imports nothing of the program."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
@@ -70,6 +78,7 @@ def _run(connection: sa.Connection) -> None:
         compare_type=True,
         render_as_batch=True,
         render_item=_render_item,
+        include_name=_include_name,
         transactional_ddl=True,  # our engine begins SQLite's transactions itself, so that a table is made whole or not at all
     )
     with context.begin_transaction():

@@ -16,6 +16,7 @@ from ris.order import mapping, visits
 from ris.protocol import service as protocol
 from ris.questionnaire import filling
 from ris.report import undone, unread
+from ris.report.finding import index
 from ris.scheduling import service as scheduling
 from ris.scheduling import waitlist
 from ris.task import delivery, message
@@ -50,10 +51,12 @@ REACTIONS: Mapping[str, tuple[Reaction, ...]] = {
     "message.let_in": (message.settle_let_in,),
     "exam.completed": (unread.await_reading, billing.capture_technical, billing.capture_supplies),
     "exam.completion_undone": (undone.stop_awaiting, billing.void_technical),
-    "report.signed": (critical.require_told,),
-    "report.taken_back": (critical.hold_taken_back,),
+    "report.signed": (critical.require_told, index.follow),
+    "report.taken_back": (critical.hold_taken_back, index.follow),
+    "report.grouped": (index.follow,),
+    "report.ungrouped": (index.follow,),
     "report.published": (billing.capture_professional, distribution.distribute),
-    "report.retracted": (critical.withdraw_with_report, billing.void_professional),
+    "report.retracted": (critical.withdraw_with_report, index.follow, billing.void_professional),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ris.base.orm import Base, Key, Versioned, index_where_set, references
@@ -135,3 +136,22 @@ class ReportDiscrepancy(Base):
     grade: Mapped[Grade]
     comment: Mapped[str]
     at: Mapped[datetime]
+
+
+class ReportWords(Base):
+    """That a report can be found by the words of its newest standing version; they follow it in the transaction that changes it.
+
+    On SQLite the words are in the virtual table `report_fts`, whose rowid is `place`.
+    """
+
+    __tablename__ = "report_words"
+
+    place: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
+    )  # fmt: skip
+    """Rises with the time of the signature: the newest first is the order of the keys."""
+    report_id: Mapped[int] = mapped_column(references("report.id"), unique=True)
+    version_id: Mapped[int] = mapped_column(references("report_version.id"))
+    site_id: Mapped[int] = mapped_column(references("site.id"))
+    words: Mapped[str | None] = mapped_column(sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"))
+    """PostgreSQL only, with a GIN index."""

@@ -28,6 +28,7 @@ NAVIGATION = (
     Item("My reports", "mine.index", Permission.REPORT_WRITE),
     Item("Critical", "critical.index", Permission.REPORT_READ),
     Item("To print", "printing.index", Permission.RESULT_SEND),
+    Item("Find reports", "report_search.index", Permission.REPORT_READ),
     Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),

@@ -93,6 +93,16 @@ def test_a_reader_works_through_a_list_by_keyboard(browser: Browser, house: Hous
         page.goto(f"{house.address}/worklists/reading?view=all")
         assert axe(page) == []
         shoot(page, "reading-list-light")
+        page.get_by_role("link", name="Find reports").click()
+        expect(page.get_by_label("Words of the report")).to_be_focused()
+        page.keyboard.type('norm* -fracture "impression normal"')
+        page.keyboard.press("Enter")
+        expect(page.locator("mark")).to_have_text("IMPRESSION: Normal")
+        expect(page.locator("tr[tabindex]").first).to_be_focused()
+        assert axe(page) == []
+        shoot(page, "report-search-light")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="CT head without contrast")).to_be_visible()
     with context_of(browser) as context:
         page = context.new_page()
         log_in(page, house.address, "administrator", "/reading-rules")

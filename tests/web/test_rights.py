@@ -276,6 +276,7 @@ ROUTES: dict[str, P | str] = {
     "images.show": P.REPORT_READ,
     "grouping.group": P.REPORT_WRITE,
     "grouping.ungroup": P.REPORT_WRITE,
+    "report_search.index": P.REPORT_READ,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_WRITE,
     "report.paper": P.REPORT_READ,

@@ -12,6 +12,7 @@ from ris.processes.commands.downtime import downtime_packet
 from ris.processes.commands.import_file import import_file
 from ris.processes.commands.message import message
 from ris.processes.commands.partner import partner
+from ris.processes.commands.search import search
 from ris.processes.commands.serve import jobs, listener, run, sender, web
 from ris.processes.commands.show import doctor, routes
 from ris.processes.commands.user import site, user
@@ -34,7 +35,7 @@ def main(context: click.Context, config: Path | None) -> None:
 
 COMMANDS = (
     run, web, listener, sender, jobs, db, site, user, partner, destination, downtime_packet, import_file, import_csv, export_csv,
-    columns_csv, message, routes, audit, doctor,
+    columns_csv, message, search, routes, audit, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

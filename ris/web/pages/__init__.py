@@ -39,6 +39,7 @@ from ris.web.pages.reading_rules.views import bp as reading_rules
 from ris.web.pages.referrers.views import bp as referrers
 from ris.web.pages.report.images import bp as images
 from ris.web.pages.report.views import bp as report
+from ris.web.pages.report_search.views import bp as report_search
 from ris.web.pages.rules.exam import bp as exam_rules
 from ris.web.pages.rules.views import bp as rules
 from ris.web.pages.scan.views import bp as scan
@@ -91,6 +92,7 @@ PAGES: tuple[Blueprint, ...] = (
     reading_rules,
     referrers,
     report,
+    report_search,
     rules,
     scan,
     schedule,

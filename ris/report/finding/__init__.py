@@ -1,0 +1,1 @@
+"""Finding reports by their words: the index that follows each signature, and the one function that asks it."""

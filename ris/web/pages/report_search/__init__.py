@@ -1,0 +1,1 @@
+"""Finding reports by their words."""
