@@ -42,7 +42,7 @@ def create_app(program: Program) -> Flask:
     app.jinja_env.globals.update(
         alerts_of=page.alerts_of, reached_of=page.reached_of, referrers_offered=page.referrers_offered, reasons_of=page.reasons_of
     )
-    app.jinja_env.globals.update(of_page=words.PAGES, of_deed=words.of_deed)
+    app.jinja_env.globals.update(of_page=words.PAGES, of_deed=words.of_deed, of_field=words.of_field)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     count_commits(program)
     security.protect(app, tls=program.settings.web.behind_proxy)

@@ -1,4 +1,4 @@
-"""What each page and each button of a worklist is for, in one sentence: the tooltips say it, and so does the documentation."""
+"""What each page, button of a worklist and field of a form is for, in one sentence: the page says it, and so does the documentation."""
 
 PAGES = {
     "Schedule": "The rooms of one day side by side, and the exams that still need an appointment.",
@@ -72,6 +72,45 @@ DEEDS = {
     },
 }
 """By worklist and deed."""
+
+FIELDS = {
+    "Order an exam": {
+        "Exam": "Code, or a word of its name; the code of an order set stands for all its exams.",
+        "Priority": "How soon: it sorts every list, and STAT is looked for first.",
+        "Wished for": "By the clock of the site; empty: as soon as there is room.",
+        "Ordered by": "Choose a referrer by the first letters, or write family name, given name.",
+        "Orderer's number": "Comes with a referrer that is chosen.",
+        "Callback number": "Where the orderer is reached with questions and critical results.",
+        "Reason": "What the exam shall answer: the reader sees it first.",
+        "Diagnosis": "What is known already, in words or as a code.",
+        "Clinical information": "Complaints, operations, earlier findings: whatever the reader should know.",
+        "Danger": "What whoever meets the patient must know: infection, implant, falls.",
+        "Transport": "Walks, wheelchair, bed.",
+        "Copies to": "Who else gets the result, one name a line.",
+    },
+    "Patient": {
+        "Family name": "As it stands in the passport or on the insurance card.",
+        "Given name": "The first of several; the others belong into the next field.",
+        "Birth date": "With it the record is found, and told from others of the same name.",
+        "Sex": "As the exam needs it: doses, normal values and the question of pregnancy hang on it.",
+        "Telephone": "The number that is called first when a place comes free.",
+        "Other number": "Of a relative, or at work.",
+        "E-mail": "Where confirmations and reminders go, unless the patient does not want them.",
+        "Language": "Two letters: en, es, de. E-mails to the patient are written in it.",
+        "Prefers": "The way that is tried first.",
+    },
+    "Walk-in": {
+        "Reason": "What the referral says, or why the patient comes.",
+        "Ordered by": "As it stands on the referral: Grove, Oscar.",
+        "Room": "A room that is chosen is booked from now on.",
+        "Why overbook": "Only for a room that is taken now.",
+    },
+}
+"""By form and label."""
+
+
+def of_field(form: str, label: str) -> str:
+    return FIELDS[form][label]
 
 
 def of_deed(worklist: str, deed: str) -> str:

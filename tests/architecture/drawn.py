@@ -74,7 +74,7 @@ def reactions() -> str:
 
 def controls() -> str:
     lines = [
-        "# Pages and buttons",
+        "# Pages, buttons and fields",
         "",
         "What the tooltips say. `?` on any page lists its keys; a key of a single letter acts on the row that has the focus.",
         "",
@@ -85,6 +85,9 @@ def controls() -> str:
     for name, worklist in WORKLISTS.items():
         lines += ["", f"## {worklist.title}", "", "| button | key | what it does |", "|---|---|---|"]
         lines += [f"| {deed.label} | `{deed.key}` | {words.of_deed(name, deed.name)} |" for deed in worklist.deeds]
+    for form, fields in words.FIELDS.items():
+        lines += ["", f"## Form: {form}", "", "| field | what belongs there |", "|---|---|"]
+        lines += [f"| {label} | {sentence} |" for label, sentence in fields.items()]
     return "\n".join(lines) + "\n"
 
 
