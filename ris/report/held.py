@@ -17,6 +17,8 @@ from ris.report.status import ReportStatus
 from ris.report.writing.checks import OPEN_FIELD
 from ris.staff.model import User
 
+TAKEN_OVER = "{} has taken over this report: your text has not been saved"
+
 
 def locked(uow: UnitOfWork, report_id: int) -> Report:
     """The report as it is now, kept from others until the end of the transaction. Raises NotFound."""
@@ -39,7 +41,7 @@ def after(uow: UnitOfWork, report: Report, step: str, text: str = "", **met: boo
     Raises Stale when somebody else reads, NotAllowedNow for what is missing.
     """
     if other := reader(uow, report):
-        raise Stale(f"{other} has taken over this report: your text has not been saved")
+        raise Stale(TAKEN_OVER.format(other))
     known = {
         status.CLAIMED.name: report.claimed_by_id == uow.actor.id,
         status.HAS_TEXT.name: bool(text.strip()),

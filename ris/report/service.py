@@ -37,8 +37,8 @@ def open_for(uow: UnitOfWork, procedure_id: int) -> Report:
 
 
 @service
-def claim(uow: UnitOfWork, report_id: int) -> Report:
-    """Makes the actor the one who reads, for so long as the setting says; again renews it.
+def claim(uow: UnitOfWork, report_id: int, *, take_over: bool = False) -> Report:
+    """Makes the actor the one who reads, for so long as the setting says; again renews it. `take_over`: also from somebody who reads now.
 
     Raises Stale naming who reads, NotAllowedNow for a reading that the actor may not approve, Forbidden for an exam beyond the
     actor's credentials.
@@ -47,10 +47,12 @@ def claim(uow: UnitOfWork, report_id: int) -> Report:
     review.refuse_reviewer(uow, report)
     credentials.refuse_beyond(uow, report)
     other = held.reader(uow, report)
-    if other:
+    if other and not take_over:
         raise Stale(f"{other} is reading this exam since {report.claimed_at:%H:%M} UTC")
     if report.claimed_by_id != uow.actor.id:
         uow.touch()
+        if other:
+            uow.emit(held.event(uow, "report.taken_over", report, from_user_id=report.claimed_by_id))
         report.claimed_at = uow.now
         report.claimed_by_id = uow.actor.id
         uow.emit(held.event(uow, "report.claimed", report))
@@ -71,6 +73,8 @@ def release(uow: UnitOfWork, report_id: int) -> None:
 def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int) -> Report:
     """Keeps the words. Raises Stale when somebody else saved or claimed meanwhile: the caller's words are not lost, only not saved."""
     report = held.locked(uow, report_id)
+    if other := held.reader(uow, report):
+        raise Stale(held.TAKEN_OVER.format(other))
     if report.row_version != row_version:
         raise Stale("this report was saved by somebody else meanwhile: your text has not been saved over it")
     report.status = held.after(uow, report, SAVES.get(report.status, "save_draft"), text)

@@ -215,6 +215,24 @@ def test_the_next_exam_is_the_first_that_nobody_else_has(house: House, enter: Ca
     assert radiologist.post(f"{LIST}/next", priority="S").location == f"{LIST}?priority=S"
 
 
+def test_a_reading_is_taken_over_with_a_warning_and_the_loser_is_told(house: House, enter: Callable[[str], Visitor]) -> None:
+    resident, radiologist = enter("resident"), enter("radiologist")
+    page = f"/exams/{house.exams['Cedar']}/report"
+    resident.post(f"{page}/claim")
+    fields = dict(re.findall(r'name="(row_version|displayed)" value="([^"]*)"', resident.get(page).text))
+    saved = resident.post(f"{page}/draft", text="Begun.", row_version=fields["row_version"]).json
+    assert "Test Resident reads this exam since 2026-11-30 10:00." in radiologist.get(page).text
+    assert radiologist.post(f"{page}/claim").status_code == 409
+    assert radiologist.post(f"{page}/claim", take_over="yes").status_code == 303
+    assert "Begun.</textarea>" in radiologist.get(page).text
+    lost = resident.post(f"{page}/draft", text="Begun, and more.", row_version=saved["row_version"])
+    assert (lost.status_code, lost.json["message"]) == (409, "Test Radiologist has taken over this report: your text has not been saved")
+    left = resident.post(f"{page}/submit", text="Begun, and more.", row_version=saved["row_version"], displayed=fields["displayed"])
+    assert (left.status_code, "Begun, and more.</pre>" in left.text) == (409, True)
+    (entry,) = trail(house.ris, what="report.taken_over")
+    assert (entry.actor_name, entry.detail["from_user_id"]) == ("Test Radiologist", house.hospital.users["resident"])
+
+
 def test_filters_are_saved_shared_and_opened_with(house: House, enter: Callable[[str], Visitor]) -> None:
     radiologist, resident, lead = enter("radiologist"), enter("resident"), enter("administrator")
     radiologist.post(f"{LIST}/filters", name="Heads", whose="everybody", first="yes", modality="CT", view="unread")

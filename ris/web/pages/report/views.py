@@ -64,7 +64,7 @@ def claim(procedure_id: int) -> ResponseReturnValue:
     exam = exam_here(procedure_id, Permission.REPORT_WRITE)
     try:
         with changing() as uow:
-            service.claim(uow, service.open_for(uow, procedure_id).id)
+            service.claim(uow, service.open_for(uow, procedure_id).id, take_over="take_over" in request.form)
     except Conflict as error:
         return _page(exam, refused=error.message), error.http_status
     return redirect(url_for("report.show", procedure_id=procedure_id), 303)
