@@ -7,11 +7,11 @@ import pytest
 
 from ris.base.csv_text import csv_text
 from ris.bootstrap import Ris
+from ris.catalog.model import Site
 from ris.imports import KINDS, places
 from ris.imports.kind import Finding, Verdict
 from ris.imports.run import Order, Result, apply, look
 from ris.scheduling import service as scheduling
-from ris.scheduling.administration.sheets import SHEETS
 from tests.clock import Clock
 from tests.factories.hospital import Hospital
 from tests.factories.orders import MONDAY, new_exam
@@ -36,7 +36,7 @@ class House:
 
     def written(self, kind: str) -> str:
         with self.ris.read() as session:
-            rows = places.export(session, SHEETS[kind], frozenset(self.hospital.sites.values()))
+            rows = places.export(session, kind, frozenset(self.hospital.sites.values()))
             return csv_text([KINDS[kind].column_names, *rows])
 
 
@@ -57,6 +57,19 @@ def test_what_goes_out_comes_in_again_and_every_error_is_named_by_its_line(ris: 
     house.take("reserved", "room,weekday,begins,ends,reserved_for\nCT2,monday,10:00,11:00,emergency\n")
     house.take("special", "site,room,day,opens,closes,reason\nMAIN,,2026-12-24,08:00,12:00,Christmas Eve\n")
     house.take("closure", "site,room,starts_at,ends_at,reason\nMAIN,CT2,2026-12-28T08:00,2026-12-28T12:00,Service\n")
+    house.take("policy", "site,hold_seconds,hides_useless_gaps\nMAIN,600,yes\nWEST,5,no\n")
+    assert [(f.line, f.column) for f in house.said if f.verdict is Verdict.wrong] == [(3, "hold_seconds")]
+    assert house.take("policy", "site,hold_seconds,hides_useless_gaps\nMAIN,600,yes\n").counts == {Verdict.changed: 1}
+    with ris.uow(hospital.actor("administrator")) as uow:
+        uow.session.get_one(Site, hospital.sites["MAIN"]).holiday_country = "US"
+    chosen = "site,holiday,choice\nMAIN,Christmas Day,10:00-14:00\nMAIN,Thanksgiving Day,open\n"
+    wrong = chosen + "MAIN,Midsummer,closed\nMARS,Christmas Day,closed\nMAIN,New Year's Day,maybe\n"
+    assert not house.take("holiday", wrong).applied
+    assert [(f.line, f.column) for f in house.said if f.verdict is Verdict.wrong] == [(4, "holiday"), (5, "site"), (6, "choice")]
+    assert house.take("holiday", chosen, looks=True).counts == {Verdict.changed: 2}
+    assert "MAIN,Christmas Day,\n" in house.written("holiday").replace("\r", "")
+    assert house.take("holiday", chosen).counts == {Verdict.changed: 2}
+    assert "MAIN,Christmas Day,10:00-14:00" in house.written("holiday")
     for kind in places.FILED:
         again = house.take(kind, house.written(kind))
         assert (again.applied, set(again.counts) <= {Verdict.unchanged}) == (True, True), (kind, house.said)

@@ -155,6 +155,7 @@ def keys(session: Session, kind: str, site_ids: frozenset[int]) -> list[int]:
         "resource-hours": of_resource,
         "closure": sa.select(Closure.id).where(Closure.site_id.in_(site_ids)).order_by(Closure.starts_at, Closure.id),
         "special": sa.select(SpecialHours.id).where(SpecialHours.site_id.in_(site_ids)).order_by(SpecialHours.day, SpecialHours.id),
+        "policy": sa.select(Site.id).where(Site.id.in_(site_ids)).order_by(Site.code),
         "reserved": sa.select(ReservedBlock.id)
         .join(Room, Room.id == ReservedBlock.room_id)
         .where(Room.site_id.in_(site_ids))

@@ -234,7 +234,8 @@ class ReservedSheet(RowSheet):
 class PolicySheet(Sheet):
     """A site without a row of its own has the defaults, so that it is always there."""
 
-    name, label = "policy", "How it books"
+    name, label, plural = "policy", "How it books", "Booking policies"
+    meaning = "How a site books: ways between rooms and sites, waits, gaps, holds, overbooking."
     is_added = False
     identity = ("site",)
     fields = (
