@@ -15,6 +15,8 @@ from ris.documents.day_sheet import PRIORITIES, Printed, RoomSheet, SheetRow, of
 from ris.order.model import Order, RequestedProcedure
 from ris.patient import alerts
 from ris.patient.model import Patient, PatientIdentifier
+from ris.referrer.queries import telephones
+from ris.referrer.service import Named
 from ris.scheduling.queries import UnscheduledRow, unscheduled
 from ris.scheduling.status import StepStatus
 
@@ -150,12 +152,18 @@ def _patients(session: Session, patient_ids: set[int], now: datetime) -> Table:
 
 
 def _referrers(session: Session, planned: Iterable[SheetRow], orders: Iterable[UnscheduledRow]) -> Table:
-    """Whom to ring: from the orders, since that is what senders say of them."""
-    waiting = sa.select(Order.orderer_name, Order.callback).join(RequestedProcedure, RequestedProcedure.order_id == Order.id)
-    found = {(row.orderer_name, row.callback) for row in planned}
-    found |= {(name, phone) for name, phone in session.execute(waiting.where(RequestedProcedure.id.in_([o.procedure_id for o in orders])))}
-    rows = tuple(sorted((name, phone or "not known") for name, phone in found if name))
-    return Table("referrers", "Who ordered, and their telephones", ("Name", "Telephone"), rows)
+    """Whom to ring: by the referrer's own record where it has a number, and by what the order says."""
+    accession_numbers = {row.accession_number for row in planned} | {row.accession_number for row in orders}
+    said = session.execute(
+        sa.select(Order.partner_id, Order.orderer_number, Order.orderer_name, Order.callback)
+        .join(RequestedProcedure, RequestedProcedure.order_id == Order.id)
+        .where(RequestedProcedure.accession_number.in_(accession_numbers), Order.orderer_name != "")
+        .distinct()
+    )
+    named = [(Named(partner_id, number, name), callback) for partner_id, number, name, callback in said]
+    known = telephones(session, [who for who, _ in named])
+    found = {(who.name, phone) for who, callback in named for phone in {known.get(who.key, ""), callback} - {""} or {"not known"}}
+    return Table("referrers", "Who ordered, and their telephones", ("Name", "Telephone"), tuple(sorted(found)))
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,6 @@
 """What pages and deliveries ask of referrers: who is meant by an order, who is found by a name, what is to be completed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -110,3 +110,17 @@ def practices(session: Session, referrer_id: int) -> Sequence[ReferrerPractice]:
 
 def aliases(session: Session, referrer_id: int) -> Sequence[ReferrerAlias]:
     return session.scalars(sa.select(ReferrerAlias).where(ReferrerAlias.referrer_id == referrer_id).order_by(ReferrerAlias.id)).all()
+
+
+def telephones(session: Session, named: Collection[Named]) -> dict[str, str]:
+    """The telephone number of the main practice of each whose record has one, by `Named.key`."""
+    main = (ReferrerPractice.referrer_id == Referrer.id) & ReferrerPractice.is_main & ReferrerPractice.ended_at.is_(None)
+    reached = sa.join(Referrer, ReferrerPractice, main)
+    phone = ReferrerPractice.phone
+    by_key = sa.select(ReferrerAlias.key, phone).select_from(sa.join(reached, ReferrerAlias, ReferrerAlias.referrer_id == Referrer.id))
+    by_npi = sa.select(Referrer.npi, phone).select_from(reached)
+    numbers = {one.number for one in named if one.number}
+    by_number = dict(session.execute(by_npi.where(Referrer.npi.in_(numbers), phone != "")).all())
+    found = {one.key: by_number[one.number] for one in named if one.number in by_number}
+    called = by_key.where(ReferrerAlias.key.in_({one.key for one in named}), phone != "")
+    return found | dict(session.execute(called).all())

@@ -16,6 +16,9 @@ from ris.exports import downtime
 from ris.patient.alerts import raise_alert
 from ris.patient.model import AlertKind, Patient
 from ris.processes import jobs
+from ris.referrer import service as referrers
+from ris.referrer.queries import meant
+from ris.referrer.service import Named, PracticeData
 from ris.settings import Downtime, Settings
 from ris.task.model import Task, TaskState
 from tests.clock import Clock
@@ -51,6 +54,9 @@ def fill(ris: Ris, hospital: Hospital) -> None:
         raise_alert(uow, anna, AlertKind.fall_risk, "walks with a frame")
         order = make_order(uow, hospital, "CTCHESTC", patient=uow.session.get_one(Patient, berta))
         order.callback = "312 555 0177"
+        referrers.take_in(uow, [named := Named(order.partner_id, order.orderer_number, order.orderer_name)])
+        grove = meant(uow.session, named)
+        referrers.save_practice(uow, grove, PracticeData("Grove clinic", phone="312 555 0100"))
     _, step_id = book(ris, hospital, anna, MONDAY)
     book(ris, hospital, berta, MONDAY + timedelta(days=1))
     with ris.uow(hospital.actor("front_desk")) as uow:
@@ -81,7 +87,8 @@ def test_a_packet_holds_what_a_site_needs_and_is_replaced_hour_by_hour(ris: Ris,
     assert [row["Patient"] for row in rows(packet / "MAIN-waiting.csv")] == ["Meadow, Anna"]
     assert [row["Patient"] for row in rows(packet / "MAIN-orders.csv")] == ["'=Meadow, Berta"]
     assert {(row["Patient"], row["Numbers"]) for row in rows(packet / "MAIN-patients.csv")} >= {("Meadow, Anna", "M-1 (HOSP)")}
-    assert ("Grove, Oscar", "312 555 0177") in {(row["Name"], row["Telephone"]) for row in rows(packet / "MAIN-referrers.csv")}
+    reached = {(row["Name"], row["Telephone"]) for row in rows(packet / "MAIN-referrers.csv")}
+    assert {("Grove, Oscar", "312 555 0177"), ("Grove, Oscar", "312 555 0100")} <= reached, "by the order, and by the referrer's record"
     assert rows(packet / "WEST-schedule.csv") == []
     pages = [page.extract_text() for page in pypdf.PdfReader(packet / "MAIN-packet.pdf").pages]
     whole = "\n".join(pages)
