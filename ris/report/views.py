@@ -32,6 +32,8 @@ class View:
     """What is said when nothing stands in it."""
     wanted: Callable[[Looker, Rows], sa.ColumnElement[bool]]
     rows: Callable[[], Rows] = lambda: UNREAD
+    is_of_few: bool = False
+    """Whether what is wanted names so few exams that they are looked up, and the list is not walked for them."""
 
 
 def _all(_looker: Looker, _rows: Rows) -> sa.ColumnElement[bool]:
@@ -97,12 +99,12 @@ ALL = View("all", "All", "Nothing waits to be read.", _all)
 UNSIGNED = (
     ALL,
     View("unread", "Unread", "Nothing waits to be read.", _unread),
-    View("mine", "Mine", "Nothing of yours waits.", _mine),
-    View("assigned", "Assigned", "No exam is assigned to anybody.", _held(Holding.assigned)),
-    View("reserved", "Reserved", "Nobody has reserved an exam.", _held(Holding.reserved)),
-    View("drafts", "Drafts", "You have begun no report that is not signed.", _drafts),
-    View("cosign", "To co-sign", "No reading waits for your approval.", _to_cosign),
-    View("back", "Sent back", "Nothing was sent back to you.", _sent_back),
-    View("preliminary", "Preliminary", "No preliminary report waits to be made final.", _preliminary),
+    View("mine", "Mine", "Nothing of yours waits.", _mine, is_of_few=True),
+    View("assigned", "Assigned", "No exam is assigned to anybody.", _held(Holding.assigned), is_of_few=True),
+    View("reserved", "Reserved", "Nobody has reserved an exam.", _held(Holding.reserved), is_of_few=True),
+    View("drafts", "Drafts", "You have begun no report that is not signed.", _drafts, is_of_few=True),
+    View("cosign", "To co-sign", "No reading waits for your approval.", _to_cosign, is_of_few=True),
+    View("back", "Sent back", "Nothing was sent back to you.", _sent_back, is_of_few=True),
+    View("preliminary", "Preliminary", "No preliminary report waits to be made final.", _preliminary, is_of_few=True),
 )
 """Of exams without a final report, in the order of the tabs."""
