@@ -12,10 +12,12 @@ from ris.imports.places import PLACES
 from ris.imports.records import kind_of
 from ris.imports.reports import REPORTS
 from ris.protocol.codes import PROTOCOL_CODE
+from ris.report.writing.findings import FINDING_CODE, PROCEDURE_SCHEME
 from ris.report.writing.templates import REPORT_TEMPLATE
 from ris.report.writing.viewer import IMAGE_VIEWER
 
-RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE, *CRITICAL, REPORT_TEMPLATE, IMAGE_VIEWER)}
+_WRITING = (REPORT_TEMPLATE, FINDING_CODE, PROCEDURE_SCHEME, IMAGE_VIEWER)
+RECORDS: Mapping[str, Record] = {record.name: record for record in (*CATALOGUE, PROTOCOL_CODE, *CRITICAL, *_WRITING)}
 """The reference data that is edited one by one too."""
 
 KINDS: Mapping[str, Kind] = {

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from ris.report import versions
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
-from ris.report.writing.model import OverriddenDoubt
+from ris.report.writing.model import OverriddenDoubt, VersionFinding
 from ris.staff.model import User
 
 
@@ -35,6 +35,7 @@ class VersionRow:
     """That its signer took it back, or that it says so."""
     overridden: tuple[OverriddenDoubt, ...]
     """What spoke against the text, and why it was signed."""
+    findings: tuple[VersionFinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +107,38 @@ def report_of(session: Session, procedure_id: int) -> ReportRow | None:
 
 
 def _versions(session: Session, report_id: int) -> tuple[VersionRow, ...]:
-    signed_against: dict[int, list[OverriddenDoubt]] = defaultdict(list)
     of_report = sa.select(ReportVersion.id).where(ReportVersion.report_id == report_id)
-    for row in session.scalars(
+    signed_against: dict[int, list[OverriddenDoubt]] = defaultdict(list)
+    for doubt in session.scalars(
         sa.select(OverriddenDoubt).where(OverriddenDoubt.version_id.in_(of_report)).order_by(OverriddenDoubt.position)
     ):
-        signed_against[row.version_id].append(row)
+        signed_against[doubt.version_id].append(doubt)
+    coded: dict[int, list[VersionFinding]] = defaultdict(list)
+    for finding in session.scalars(
+        sa.select(VersionFinding).where(VersionFinding.version_id.in_(of_report)).order_by(VersionFinding.scheme, VersionFinding.code)
+    ):
+        coded[finding.version_id].append(finding)
     found = session.execute(
         sa.select(ReportVersion, versions.is_withdrawn(), versions.is_taken_back())
         .where(ReportVersion.report_id == report_id)
         .order_by(ReportVersion.number.desc())
     )
     return tuple(
-        _version(version, withdrawn, is_taken_back, tuple(signed_against[version.id])) for version, withdrawn, is_taken_back in found
+        _version(version, withdrawn, is_taken_back, tuple(signed_against[version.id]), tuple(coded[version.id]))
+        for version, withdrawn, is_taken_back in found
     )
 
 
-def _version(v: ReportVersion, withdrawn: bool, is_taken_back: bool, overridden: tuple[OverriddenDoubt, ...]) -> VersionRow:
+def _version(
+    v: ReportVersion,
+    withdrawn: bool,
+    is_taken_back: bool,
+    overridden: tuple[OverriddenDoubt, ...],
+    findings: tuple[VersionFinding, ...],
+) -> VersionRow:
     return VersionRow(
         v.id, v.number, v.kind, v.text, v.signer_name, v.meaning, v.signed_at, v.publish_at, v.published_at, versions.verify(v),
-        v.signer_id, withdrawn, is_taken_back, overridden,
+        v.signer_id, withdrawn, is_taken_back, overridden, findings,
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """A reading that somebody else approves: submitted, approved with its differences graded, or sent back with a reason."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from ris.base.errors import Invalid, NotAllowedNow
@@ -9,6 +11,7 @@ from ris.report import held, signing, status
 from ris.report.model import Report, ReportDiscrepancy, ReportVersion
 from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
+from ris.report.writing.findings import Finding
 from ris.report.writing.gate import Reasons
 from ris.staff import queries as staff
 from ris.staff.permission import Permission
@@ -26,6 +29,7 @@ def submit(
     supervisor_id: int | None = None,
     displayed: str | None = None,
     reasons: Reasons = NO_REASONS,
+    coded: Collection[Finding] | None = None,
 ) -> ReportVersion:
     """The actor's preliminary reading, published at once, waits for approval by the supervisor, or without one by anybody with the right.
 
@@ -35,7 +39,7 @@ def submit(
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
     if supervisor_id is not None:
         _refuse_supervisor(uow, report, supervisor_id)
-    version = signing.sign(uow, report, "submit", VersionKind.preliminary, text, reasons=reasons)
+    version = signing.sign(uow, report, "submit", VersionKind.preliminary, text, reasons=reasons, coded=coded)
     report.author_id, report.supervisor_id, report.submitted_at = uow.actor.id, supervisor_id, uow.now
     report.sent_back_by_id, report.sent_back_reason = None, ""
     uow.emit(held.event(uow, "report.submitted", report, version_id=version.id, supervisor_id=supervisor_id))

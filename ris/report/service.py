@@ -1,5 +1,6 @@
 """What can be done with a report: claim, write, sign, addend, retract. A signed version never changes."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from ris.base.clock import local
@@ -12,7 +13,8 @@ from ris.report import credentials, held, publication, review, signing, unread, 
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
-from ris.report.writing import opening
+from ris.report.writing import findings, opening
+from ris.report.writing.findings import Finding
 from ris.report.writing.gate import Reasons
 
 SAVES = {ReportStatus.in_review: "revise", ReportStatus.sent_back: "rework"}
@@ -70,7 +72,7 @@ def release(uow: UnitOfWork, report_id: int) -> None:
 
 
 @service
-def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int) -> Report:
+def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int, coded: Collection[Finding] | None = None) -> Report:
     """Keeps the words. Raises Stale when somebody else saved or claimed meanwhile: the caller's words are not lost, only not saved."""
     report = held.locked(uow, report_id)
     if other := held.reader(uow, report):
@@ -78,6 +80,8 @@ def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int) 
     if report.row_version != row_version:
         raise Stale("this report was saved by somebody else meanwhile: your text has not been saved over it")
     report.status = held.after(uow, report, SAVES.get(report.status, "save_draft"), text)
+    if coded is not None:
+        findings.write(uow, report, coded)
     uow.touch()
     report.draft_text, report.draft_at, report.drafted_by_id = text, uow.now, uow.actor.id
     report.claimed_until = uow.now + timedelta(minutes=uow.session.info["settings"].reports.claim_minutes)
@@ -87,12 +91,19 @@ def save_draft(uow: UnitOfWork, *, report_id: int, text: str, row_version: int) 
 
 @service
 def sign_preliminary(
-    uow: UnitOfWork, *, report_id: int, text: str, row_version: int, displayed: str | None = None, reasons: Reasons = NO_REASONS
+    uow: UnitOfWork,
+    *,
+    report_id: int,
+    text: str,
+    row_version: int,
+    displayed: str | None = None,
+    reasons: Reasons = NO_REASONS,
+    coded: Collection[Finding] | None = None,
 ) -> ReportVersion:
     """A first reading that others may see; published at once."""
     report = held.locked(uow, report_id)
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
-    return signing.sign(uow, report, "sign_preliminary", VersionKind.preliminary, text, reasons=reasons)
+    return signing.sign(uow, report, "sign_preliminary", VersionKind.preliminary, text, reasons=reasons, coded=coded)
 
 
 @service
@@ -107,6 +118,7 @@ def sign_final(
     grade: Grade | None = None,
     comment: str = "",
     reasons: Reasons = NO_REASONS,
+    coded: Collection[Finding] | None = None,
 ) -> ReportVersion:
     """The final reading. Published when the publication delay ends, for a STAT order at once.
 
@@ -117,7 +129,7 @@ def sign_final(
     submitted = review.submitted_version(uow, report)
     graded = review.graded(submitted, text, grade)
     version = signing.sign(
-        uow, report, "sign_final", VersionKind.final, text, password_checked=password_checked, reasons=reasons, graded=graded
+        uow, report, "sign_final", VersionKind.final, text, password_checked=password_checked, reasons=reasons, coded=coded, graded=graded
     )
     if submitted is not None:
         review.keep(uow, report, submitted, version, grade, comment)
@@ -164,6 +176,7 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
     version = versions.sign(uow, report, VersionKind.retraction, f"{heading}\n\n{signed.text}", password_checked=password_checked)
     report.draft_text, report.draft_at = opening.text_of(uow, versions.procedures(uow.session, report)[0].id), None
     report.author_id = report.supervisor_id = report.submitted_at = None
+    findings.clear(uow, report)
     held.unclaim(uow, report)
     unread.mark_unread(uow, report)
     uow.session.flush()

@@ -1,11 +1,14 @@
 """The act of signing: the one place where a text becomes a version, with everything that must hold before."""
 
+from collections.abc import Collection
+
 from ris.base.errors import Stale
 from ris.base.uow import UnitOfWork
 from ris.report import held, publication, unread, versions
 from ris.report.model import Report, ReportVersion
 from ris.report.status import ReportStatus, VersionKind
-from ris.report.writing import gate
+from ris.report.writing import findings, gate
+from ris.report.writing.findings import Finding
 from ris.report.writing.gate import Reasons
 
 NO_REASONS: Reasons = {}
@@ -21,19 +24,23 @@ def sign(
     whole: str = "",
     password_checked: bool = False,
     reasons: Reasons = NO_REASONS,
+    coded: Collection[Finding] | None = None,
     **met: bool,
 ) -> ReportVersion:
     """A locked report takes a step with a signed version of the text, or of the `whole` that the text is part of.
 
-    `reasons` answer the doubts about the text, and are kept with the version.
+    `reasons` answer the doubts about the text, and are kept with the version; so is what is `coded`, or was with the draft.
     Raises Stale when somebody else reads, NotAllowedNow for what is missing, and as Doubtful for a doubt without a reason.
     """
     status = held.after(uow, report, step, text, password=password_checked, **met)
-    answered = gate.pass_doubts(uow, report, text, reasons)
+    if coded is not None:
+        findings.write(uow, report, coded)
+        uow.session.flush()
+    answered = gate.pass_doubts(uow, report, text, reasons, needs_codes=kind is not VersionKind.addendum)
     report.status = status
     version = versions.sign(uow, report, kind, whole or text, password_checked=password_checked)
     report.draft_text = text if kind is VersionKind.preliminary else ""
-    gate.keep(uow, version, answered)
+    gate.keep(uow, report, version, answered)
     held.unclaim(uow, report)
     uow.session.flush()
     if report.status is ReportStatus.final:

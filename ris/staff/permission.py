@@ -17,6 +17,7 @@ class Permission(enum.StrEnum):
     IMPORT_RUN = "import:run"
     INTERFACE_MANAGE = "interface:manage"
     INTERFACE_READ = "interface:read"
+    MACRO_SHARE = "macro:share"
     ORDER_CANCEL = "order:cancel"
     ORDER_ENTER = "order:enter"
     PATIENT_EDIT = "patient:edit"
@@ -49,6 +50,20 @@ P = Permission
 _CLINICAL = (P.EXAM_READ, P.PATIENT_READ, P.REPORT_READ, P.SCHEDULE_READ, P.TASK_READ)
 _DESK = (P.ORDER_ENTER, P.PATIENT_EDIT)
 _BOOKING = (*_DESK, P.PATIENT_SCREEN, P.SCHEDULE_BOOK, P.ORDER_CANCEL, P.RULE_OVERRIDE, P.RESULT_SEND, P.TASK_CLOSE)
+_READING = (
+    *_CLINICAL,
+    P.CRITICAL_TELL,
+    P.PATIENT_SCREEN,
+    P.PROTOCOL_APPROVE,
+    P.PROTOCOL_PROPOSE,
+    P.REPORT_WRITE,
+    P.REPORT_SIGN,
+    P.REPORT_ADDEND,
+    P.REPORT_RETRACT,
+    P.RESULT_SEND,
+    P.RULE_OVERRIDE,
+    P.SAFETY_OVERRIDE,
+)
 
 ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
     "scheduler": ("Scheduler", (*_CLINICAL, *_BOOKING)),
@@ -68,23 +83,8 @@ ROLES: dict[str, tuple[str, tuple[Permission, ...]]] = {
         ),
     ),
     "technologist": ("Technologist", (*_CLINICAL, P.PATIENT_SCREEN, P.RECEPTION_ARRIVE, P.EXAM_PERFORM)),
-    "radiologist": (
-        "Radiologist",
-        (
-            *_CLINICAL,
-            P.CRITICAL_TELL,
-            P.PATIENT_SCREEN,
-            P.PROTOCOL_APPROVE,
-            P.PROTOCOL_PROPOSE,
-            P.REPORT_WRITE,
-            P.REPORT_SIGN,
-            P.REPORT_ADDEND,
-            P.REPORT_RETRACT,
-            P.RESULT_SEND,
-            P.RULE_OVERRIDE,
-            P.SAFETY_OVERRIDE,
-        ),
-    ),
+    "radiologist": ("Radiologist", _READING),
+    "lead_radiologist": ("Lead radiologist", (*_READING, P.MACRO_SHARE)),
     "resident": ("Resident", (*_CLINICAL, P.CRITICAL_TELL, P.PATIENT_SCREEN, P.PROTOCOL_PROPOSE, P.REPORT_WRITE)),
     "billing": ("Billing clerk", (P.EXAM_READ, P.PATIENT_READ, P.CHARGE_READ, P.CHARGE_RELEASE)),
     "integration": (

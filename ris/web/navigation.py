@@ -29,6 +29,7 @@ NAVIGATION = (
     Item("Critical", "critical.index", Permission.REPORT_READ),
     Item("To print", "printing.index", Permission.RESULT_SEND),
     Item("Find reports", "report_search.index", Permission.REPORT_READ),
+    Item("Macros", "macros.index", Permission.REPORT_WRITE),
     Item("Protocols", "worklist.show", Permission.PROTOCOL_PROPOSE, {"name": "protocol"}),
     Item("Charges", "charges.index", Permission.CHARGE_READ),
     Item("Tasks", "tasks.index", Permission.TASK_READ),

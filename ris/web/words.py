@@ -15,6 +15,7 @@ PAGES = {
     "Critical": "Critical results of which somebody must be told, with the time that is left.",
     "To print": "Reports that go to referrers as letters or faxes: print them, and say that they are printed.",
     "Find reports": "Signed reports by their words, with filters for exam, part of the text and time.",
+    "Macros": "Texts that a shortcut stands for in a report: your own, and those of all.",
     "Protocols": "Exams for which somebody says beforehand how they are done.",
     "Charges": "What is held back from billing and why, and what goes out tonight.",
     "Tasks": "What the program could not decide and a person must.",

@@ -6,7 +6,10 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
 from ris.bootstrap import Ris
+from ris.catalog.records import service as catalog
 from ris.report.model import Report, ReportVersion
+from ris.report.writing import macros
+from ris.report.writing.findings import FINDING_CODE, PROCEDURE_SCHEME
 from ris.staff import service as staff
 from tests.browser.desk import context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
@@ -113,6 +116,66 @@ def test_earlier_exams_and_doubts_are_met_by_key_without_leaving_the_text(
     page.wait_for_url("**/worklists/reading*")
     page.goto(f"{address}/exams/{exam.id}/report")
     expect(page.get_by_text("Signed though the patient is female (“prostate”): a trans woman")).to_be_visible()
+    assert problems == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_macros_and_codes_are_put_into_the_text_by_key(browser: Browser, clocked: tuple[Ris, Hospital, str], scheme: str) -> None:
+    ris, hospital, address = clocked
+    with ris.uow(hospital.actor("lead_radiologist")) as uow:
+        macros.add(uow, {"shortcut": "appy", "name": "Appendix", "text": "Appendix [size] mm at {age}."}, is_shared=True)
+        for code, name in (("1", "Negative"), ("2", "Benign")):
+            catalog.add(uow, FINDING_CODE, {"scheme": "BI-RADS", "code": code, "name": name})
+        catalog.add(uow, FINDING_CODE, {"scheme": "Nodule", "code": "DIAM", "name": "Largest diameter", "unit": "mm"})
+        for of_scheme, required in (("BI-RADS", "yes"), ("Nodule", "no")):
+            catalog.add(uow, PROCEDURE_SCHEME, {"procedure": "CTHEAD", "scheme": of_scheme, "required": required})
+    exam = completed(ris, hospital)
+    page = context_of(browser, scheme).new_page()
+    problems = page_problems(page)
+    with page.expect_response("**/texts"):
+        _editor(page, address, exam.id)
+    text = page.get_by_label("Report text")
+    text.fill("FINDINGS\nThe .appy")
+    text.press("Control+End")
+    page.keyboard.type(" ")
+    expect(text).to_have_value("FINDINGS\nThe Appendix [size] mm at 56 years.")
+    page.keyboard.type("6")
+    expect(text).to_have_value("FINDINGS\nThe Appendix 6 mm at 56 years.")
+    for _ in range(2):
+        text.press("Control+z")
+    expect(text).to_have_value("FINDINGS\nThe .appy")
+    text.fill("FINDINGS\nNone.\n\nIMPRESSION\n")
+    text.press("Control+End")
+    text.press("Alt+m")
+    page.keyboard.type(".appy")
+    page.keyboard.press("Enter")
+    page.keyboard.type("7")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    expect(page.get_by_label("BI-RADS")).to_be_focused()
+    expect(page.locator("[data-save-status]")).to_contain_text("choose BI-RADS first")
+    page.keyboard.type("2")
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_label("Largest diameter").press("Tab")
+    filled = "FINDINGS\nNone.\n\nIMPRESSION\nAppendix 7 mm at 56 years.\nBI-RADS: 2 Benign\nLargest diameter: 12 mm"
+    expect(text).to_have_value(filled)
+    expect(page.locator("[data-save-status]")).to_contain_text("Draft saved")
+    shoot(page, f"report-codes-{scheme}")
+    assert axe(page) == []
+    page.reload()
+    expect(page.get_by_label("BI-RADS")).to_have_value("2")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Alt+s")
+    page.wait_for_url("**/worklists/reading*")
+    page.goto(f"{address}/exams/{exam.id}/report")
+    expect(page.get_by_text("BI-RADS: 2 Benign", exact=True)).to_be_visible()
+    page.goto(f"{address}/macros/new")
+    shoot(page, f"macro-new-{scheme}")
+    assert axe(page) == []
+    page.goto(f"{address}/macros")
+    shoot(page, f"macros-{scheme}")
+    assert axe(page) == []
     assert problems == []
     page.context.close()
 

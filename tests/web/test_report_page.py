@@ -100,6 +100,28 @@ def test_the_images_are_one_recorded_step_away_and_never_those_of_another(
     assert [entry.outcome for entry in trail(ris, what="images")] == [Outcome.success]
 
 
+def test_macros_are_kept_on_their_page_and_come_filled_to_the_editor(
+    ris: Ris, hospital: Hospital, exam: RequestedProcedure, radiologist: Visitor
+) -> None:
+    fields = {"shortcut": "appy", "name": "Appendix", "active": "yes"}
+    refused = radiologist.post("/macros/new", **fields, text="{agee}")
+    assert (refused.status_code, "names agee in braces" in refused.text) == (422, True)
+    added = radiologist.post("/macros/new", **fields, text="At {age}: [size] mm.")
+    assert added.status_code == 303
+    assert radiologist.post("/macros/new", **fields, text="Again.").status_code == 409
+    path = urlsplit(added.location).path
+    assert radiologist.post(path, text="Normal at {age}.", name="Appendix", row_version="1").status_code == 303
+    assert radiologist.post(path, text="Lost.", row_version="1").status_code == 409
+    assert "Normal at {age}." in radiologist.get("/macros").text
+    assert radiologist.get(f"/exams/{exam.id}/texts").json == [{"key": ".appy", "name": "Appendix", "text": "Normal at 56 years."}]
+    assert radiologist.post(f"{path}/undo", row_version="2").status_code == 303
+    page = radiologist.get(path).text
+    assert ("At {age}: [size] mm." in page, "Normal at {age}." in page) == (True, True)
+    radiologist.enter(hospital.users["resident"])
+    assert (radiologist.get(path).status_code, radiologist.post(path, text="Stolen.").status_code) == (404, 404)
+    assert radiologist.get(f"/exams/{exam.id}/texts").json == []
+
+
 def test_a_viewer_without_a_signature_and_a_template_with_a_wrong_name_are_refused(
     hospital: Hospital, visitor: Callable[[], Visitor]
 ) -> None:

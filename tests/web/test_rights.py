@@ -277,6 +277,8 @@ ROUTES: dict[str, P | str] = {
     "grouping.group": P.REPORT_WRITE,
     "grouping.ungroup": P.REPORT_WRITE,
     "report_search.index": P.REPORT_READ,
+    **dict.fromkeys(("macros.index", "macros.new", "macros.add", "macros.one", "macros.change", "macros.undo"), P.REPORT_WRITE),
+    "texts.show": P.REPORT_WRITE,
     "report.addend": P.REPORT_ADDEND,
     "report.claim": P.REPORT_WRITE,
     "report.paper": P.REPORT_READ,

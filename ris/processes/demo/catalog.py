@@ -40,6 +40,8 @@ from ris.processes.database import ROOT
 from ris.processes.partners import seed_partners
 from ris.protocol.model import ProtocolCode
 from ris.questionnaire import service as questionnaires
+from ris.report.writing.macros import SHARED
+from ris.report.writing.model import FindingCode, Macro, ProcedureScheme
 from ris.scheduling.model import BookingPolicy
 from ris.settings import PartnerSeed
 from ris.staff import service as staff
@@ -243,6 +245,17 @@ def _offered(uow: UnitOfWork) -> None:
         uow.add(Reason(kind=kind, code=row["code"], text=row["text"], position=int(row["position"]), needs_text=is_short))
     for row in read("order_sets"):
         uow.add(OrderSet(code=row["code"], name=row["name"], procedures=row["procedures"].split()))
+
+
+def help_to_write(uow: UnitOfWork, hospital: Hospital) -> None:
+    """Codes and macros for reports: from now on a mammogram is not signed without a category."""
+    for position, row in enumerate(read("finding_codes")):
+        uow.add(FindingCode(position=position, **row))
+    for row in read("coded"):
+        procedure_id = hospital.procedures[row["procedure"]].id
+        uow.add(ProcedureScheme(procedure_id=procedure_id, scheme=row["scheme"], required=row["required"] == "yes"))
+    for row in read("macros"):
+        uow.add(Macro(shelf=SHARED, **row))
 
 
 def _on_grid(minutes: float) -> int:

@@ -45,6 +45,7 @@ def fill(ris: Ris, seed: int = SEED) -> str:
         catalog.begin_to_keep(uow, hospital)
         rules.write(uow)
         catalog.publish_questionnaires(uow)
+        catalog.help_to_write(uow, hospital)
         if hospital.partner_id is not None:
             rules.examine(uow, hospital.partner_id, past.patient_ids, random.Random(seed), now)  # noqa: S311 (invents people, not secrets)
     with ris.uow() as uow:

@@ -28,6 +28,8 @@ class Subject:
     """Whether contrast medium was given, or was to be; None while that is not known."""
     has_both_phases: bool
     """Whether images were made with and without contrast medium."""
+    categories: tuple[tuple[str, str], ...] = ()
+    """Scheme and code of the categories that were chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,15 @@ def modality(text: str, subject: Subject) -> Iterator[Found]:
                 yield f"the exam is {subject.modality}", *match.span()
 
 
+def category(text: str, subject: Subject) -> Iterator[Found]:
+    """Another category in the text than the one that is kept with it."""
+    for scheme, code in subject.categories:
+        said = re.compile(rf"\b{re.escape(scheme)}(?: (?:category|score))?[ :]+([A-Z0-9-]*\d[A-Z0-9]*)\b", re.IGNORECASE)
+        for match in _matches(said, text, _today(text)):
+            if _bare(match[1]) != _bare(code):
+                yield f"{code} is chosen below", *match.span()
+
+
 CHECKS: Mapping[str, Check] = {
     "open field": open_fields,
     "impression": empty_impression,
@@ -205,6 +216,7 @@ CHECKS: Mapping[str, Check] = {
     "another patient": wrong_patient,
     "contrast medium": contrast,
     "modality": modality,
+    "category": category,
 }
 """Every kind of doubt, by the name that a person reads."""
 NEVER_OVERRIDDEN = frozenset({"open field"})
@@ -239,6 +251,11 @@ def _sides_between_sections(text: str) -> Iterator[Found]:
         side, what = _sided(match)
         if what and what not in _NO_SIDE and (side, what) not in said and (_OTHER[side], what) in said:
             yield f"the findings say {_OTHER[side]}", *match.span()
+
+
+def _bare(code: str) -> str:
+    """`LR-4` is written as 4 too."""
+    return code.upper().removeprefix("LR-").removeprefix("TR")
 
 
 def _sided(match: re.Match[str]) -> tuple[str, str]:

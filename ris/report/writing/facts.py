@@ -15,8 +15,10 @@ from ris.order.queries import PROCEDURE_NAME
 from ris.patient.model import Observation, ObservationKind, Patient, Sex
 from ris.patient.mrn import MRN
 from ris.protocol import queries as protocols
+from ris.report.model import ReportProcedure
 from ris.report.priors import Kinship, Prior, priors
 from ris.report.writing.checks import Subject, years_between
+from ris.report.writing.model import DraftFinding
 
 COMPARED = 2
 """So many earlier exams a comparison names."""
@@ -65,6 +67,8 @@ class Facts:
     laboratory: tuple[Value, ...]
     compared: tuple[Prior, ...]
     numbers: frozenset[str]
+    categories: tuple[tuple[str, str], ...]
+    """Those of the draft."""
 
     @property
     def age(self) -> int | None:
@@ -75,7 +79,7 @@ class Facts:
     def subject(self) -> Subject:
         return Subject(
             self.family, self.sex, self.birth_date, self.done_on, self.numbers, self.side, self.modality or "", self.has_contrast,
-            "with and without" in self.procedure_name.lower(),
+            "with and without" in self.procedure_name.lower(), self.categories,
         )  # fmt: skip
 
 
@@ -102,6 +106,7 @@ def facts_of(session: Session, procedure_id: int, now: datetime) -> Facts:
         laboratory(session, patient.id, zone), _compared(earlier, local(done_at, zone).date()),
         frozenset(number.upper() for number in (mrn, exam.accession_number, exam.order.placer_number, exam.order.filler_number,
                                                 exam.foreign_accession, *(prior.number for prior in earlier)) if number),
+        _categories(session, procedure_id),
     )  # fmt: skip
 
 
@@ -147,6 +152,16 @@ def _side(laterality: str, name: str) -> str:
 def _protocol(session: Session, procedure_id: int) -> str:
     row = protocols.protocol(session, procedure_id)
     return ". ".join(part.strip().rstrip(".") for part in (row.names, row.instructions) if part.strip())
+
+
+def _categories(session: Session, procedure_id: int) -> tuple[tuple[str, str], ...]:
+    rows = session.execute(
+        sa.select(DraftFinding.scheme, DraftFinding.code)
+        .join(ReportProcedure, ReportProcedure.report_id == DraftFinding.report_id)
+        .where(ReportProcedure.procedure_id == procedure_id, DraftFinding.value == "")
+        .order_by(DraftFinding.scheme)
+    )
+    return tuple((scheme, code) for scheme, code in rows)
 
 
 def _compared(earlier: Sequence[Prior], done_on: date) -> tuple[Prior, ...]:

@@ -6,6 +6,7 @@ from ris.base.errors import NotAllowedNow
 from ris.base.uow import UnitOfWork
 from ris.report import versions
 from ris.report.model import Report, ReportVersion
+from ris.report.writing import findings
 from ris.report.writing.checks import Doubt, doubts
 from ris.report.writing.facts import facts_of
 from ris.report.writing.model import OverriddenDoubt
@@ -24,17 +25,26 @@ class Doubtful(NotAllowedNow):
         self.doubts = tuple(unanswered)
 
 
-def pass_doubts(uow: UnitOfWork, report: Report, text: str, reasons: Reasons) -> tuple[tuple[Doubt, str], ...]:
-    """Every doubt about the text with the reason for signing it. Raises Doubtful where one is missing."""
+def pass_doubts(uow: UnitOfWork, report: Report, text: str, reasons: Reasons, *, needs_codes: bool) -> tuple[tuple[Doubt, str], ...]:
+    """Every doubt about the text with the reason for signing it.
+
+    Raises NotAllowedNow for a scheme without which the procedure is not reported, Doubtful where a reason is missing.
+    """
     facts = facts_of(uow.session, versions.procedures(uow.session, report)[0].id, uow.now)
+    uncoded = findings.missing(uow.session, report, facts.kind_id) if needs_codes else []
+    if uncoded:
+        raise NotAllowedNow(
+            f"choose {' and '.join(uncoded)} first: reports of this procedure are not signed without", missing=tuple(uncoded)
+        )
     answered = [(doubt, reasons.get(doubt.key, "").strip()[:LONGEST_REASON]) for doubt in doubts(text, facts.subject)]
     if unanswered := [doubt for doubt, reason in answered if not (reason and doubt.may_override)]:
         raise Doubtful(unanswered)
     return tuple(answered)
 
 
-def keep(uow: UnitOfWork, version: ReportVersion, answered: Sequence[tuple[Doubt, str]]) -> None:
-    """What was signed against, with the version."""
+def keep(uow: UnitOfWork, report: Report, version: ReportVersion, answered: Sequence[tuple[Doubt, str]]) -> None:
+    """What was coded, and what was signed against, with the version."""
+    findings.keep(uow, report, version)
     for position, (doubt, reason) in enumerate(answered, 1):
         uow.add(
             OverriddenDoubt(

@@ -53,3 +53,76 @@ class OverriddenDoubt(Base):
     says: Mapped[str]
     excerpt: Mapped[str]
     reason: Mapped[str]
+
+
+class Macro(Versioned, Base):
+    """A text that its shortcut stands for, of one person or of all; every earlier stand is in the trail."""
+
+    __tablename__ = "macro"
+    __table_args__ = (sa.UniqueConstraint("shelf", "shortcut"),)
+
+    id: Mapped[Key]
+    shelf: Mapped[str]
+    """Whose it is: see `ris.report.writing.macros.shelf_of`."""
+    shortcut: Mapped[str]
+    """Typed behind a dot."""
+    name: Mapped[str]
+    text: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class FindingCode(Versioned, Base):
+    """A category of a scheme such as BI-RADS, or with a unit something that is measured."""
+
+    __tablename__ = "finding_code"
+    __table_args__ = (sa.UniqueConstraint("scheme", "code"),)
+
+    id: Mapped[Key]
+    scheme: Mapped[str]
+    code: Mapped[str]
+    name: Mapped[str]
+    unit: Mapped[str] = mapped_column(default="")
+    """Empty: a category, of which a report has one for each scheme."""
+    position: Mapped[int] = mapped_column(sa.Integer, default=0)
+    """Rising down the list."""
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class ProcedureScheme(Versioned, Base):
+    """That the reports of a procedure have coded findings of a scheme."""
+
+    __tablename__ = "procedure_scheme"
+    __table_args__ = (sa.UniqueConstraint("procedure_id", "scheme"),)
+
+    id: Mapped[Key]
+    procedure_id: Mapped[int] = mapped_column(references("procedure.id"))
+    scheme: Mapped[str]
+    required: Mapped[bool] = mapped_column(default=True)
+    """Whether nothing is signed without one."""
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class DraftFinding(Base):
+    """A coded finding of a report that is being written."""
+
+    __tablename__ = "draft_finding"
+
+    report_id: Mapped[int] = mapped_column(references("report.id"), primary_key=True)
+    scheme: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(default="")
+    """Of a measurement, a decimal number."""
+
+
+class VersionFinding(Base):
+    """A coded finding as it was signed. Immutable, as the version is."""
+
+    __tablename__ = "version_finding"
+
+    version_id: Mapped[int] = mapped_column(references("report_version.id"), primary_key=True)
+    scheme: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    """As it was called then."""
+    value: Mapped[str]
+    unit: Mapped[str]

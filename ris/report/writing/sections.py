@@ -1,11 +1,15 @@
-"""The sections of a report text: a line in capital letters, with or without a colon, is a heading."""
+"""The sections of a report text: a line that begins with one of the usual headings, in capital letters."""
 
 import re
 from dataclasses import dataclass
 
-_HEADING = re.compile(r"^[ \t]*([A-Z][A-Z/&() -]*[A-Z)])[ \t]*(?::|$)", re.MULTILINE)
-LONGEST_HEADING = 40
-"""A longer line of capitals is something that somebody shouts."""
+_KNOWN = (
+    "ADDENDUM", "ASSESSMENT", "CLINICAL", "COMMENT", "COMPARISON", "CONCLUSION", "CONTRAST", "DOSE", "EXAM", "FINDING", "HISTORY",
+    "IMPRESSION", "INDICATION", "LABORATORY", "OPINION", "PRIOR", "PROCEDURE", "PROTOCOL", "REASON", "RECOMMENDATION", "STUDY",
+    "SUMMARY", "TECHNIQUE",
+)  # fmt: skip
+"""What a heading begins with. Other words in capitals part a section (`LIVER:`) and do not end it."""
+_HEADING = re.compile(rf"^[ \t]*((?:{'|'.join(_KNOWN)})[A-Z/&() -]*)[ \t]*(?::|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +25,8 @@ class Section:
 
 def sections(text: str) -> tuple[Section, ...]:
     """In their order; together they hold the whole text."""
-    heads = [match for match in _HEADING.finditer(text) if len(match[1]) <= LONGEST_HEADING]
+    heads = list(_HEADING.finditer(text))
     first = heads[0].start() if heads else len(text)
     ends = [*(head.start() for head in heads[1:]), len(text)]
-    found = [Section(head[1], head.start(), head.end(), end) for head, end in zip(heads, ends, strict=False)]
+    found = [Section(head[1].strip(), head.start(), head.end(), end) for head, end in zip(heads, ends, strict=False)]
     return (Section("", 0, 0, first), *found)

@@ -18,6 +18,7 @@ from ris.web.pages.health.views import bp as health
 from ris.web.pages.imports.views import bp as imports
 from ris.web.pages.interfaces.views import bp as interfaces
 from ris.web.pages.labels.views import bp as labels
+from ris.web.pages.macros.views import bp as macros
 from ris.web.pages.mail.patient import bp as patient_mail
 from ris.web.pages.mail.stop import bp as stop
 from ris.web.pages.mail.views import bp as mail
@@ -38,6 +39,7 @@ from ris.web.pages.questionnaires.views import bp as questionnaires
 from ris.web.pages.reading_rules.views import bp as reading_rules
 from ris.web.pages.referrers.views import bp as referrers
 from ris.web.pages.report.images import bp as images
+from ris.web.pages.report.texts import bp as texts
 from ris.web.pages.report.views import bp as report
 from ris.web.pages.report_search.views import bp as report_search
 from ris.web.pages.rules.exam import bp as exam_rules
@@ -73,6 +75,7 @@ PAGES: tuple[Blueprint, ...] = (
     imports,
     interfaces,
     labels,
+    macros,
     mail,
     merges,
     mine,
@@ -102,6 +105,7 @@ PAGES: tuple[Blueprint, ...] = (
     stop,
     tablet,
     tasks,
+    texts,
     users,
     verify,
     walkin,

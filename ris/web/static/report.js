@@ -112,6 +112,78 @@
     if (button) place(button);
   });
 
+  // ── macros and templates ─────────────────────────────────────────────────────────────────────────────────────────
+
+  const finder = document.querySelector("[data-texts-url]");
+  const finding = finder.querySelector("input");
+  let texts = new Map();
+
+  // After the page stands: nobody waits for them before the first word.
+  async function fetchTexts() {
+    const answer = await fetch(finder.dataset.textsUrl, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const offered = await answer.json();
+    texts = new Map(offered.map((each) => [each.key.toLowerCase(), each.text]));
+    finder.querySelector("datalist").replaceChildren(...offered.map((each) => new Option(each.name, each.key)));
+  }
+
+  function put(text) {
+    editor.focus();
+    const at = editor.selectionStart;
+    document.execCommand("insertText", false, text);
+    const field = fields().find((f) => f.start >= at && f.end <= at + text.length);
+    if (field) select(field);
+  }
+
+  function expand() {
+    const word = editor.value.slice(0, editor.selectionStart).match(/(?:^|\s)(\.[a-z][a-z0-9]+)$/);
+    const text = word && texts.get(word[1]);
+    if (text === undefined || text === null || editor.selectionStart !== editor.selectionEnd) return false;
+    editor.setSelectionRange(editor.selectionStart - word[1].length, editor.selectionStart);
+    put(text);
+    return true;
+  }
+
+  function find() {
+    finder.hidden = false;
+    finding.value = "";
+    finding.focus();
+  }
+
+  finding.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    const text = event.key === "Enter" ? texts.get(finding.value.trim().toLowerCase()) : "";
+    if (text === undefined) return say("No macro or template is called that", "danger");
+    finder.hidden = true;
+    if (text) put(text);
+    else editor.focus();
+  });
+
+  // ── coded findings ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  const coded = [...form.querySelectorAll("[data-coded]")];
+  const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+  // The choice stands in the text too: in its field, else in its line, else in a new one at the end.
+  function tell(input) {
+    const name = input.dataset.coded;
+    const value = input.tagName === "SELECT" ? input.selectedOptions[0].textContent : `${input.value.trim()} ${input.dataset.unit}`;
+    if (!input.value.trim()) return queue();
+    const line = `${name}: ${value}`;
+    const field = fields().find((f) => f.text === `[${name}]`);
+    const before = field ? null : editor.value.match(new RegExp(`^${escaped(name)}: .*$`, "m"));
+    editor.focus();
+    if (field) editor.setSelectionRange(field.start, field.end);
+    else if (before) editor.setSelectionRange(before.index, before.index + before[0].length);
+    else editor.setSelectionRange(editor.value.length, editor.value.length);
+    document.execCommand("insertText", false, field ? value : before ? line : `\n${line}`);
+    input.focus();
+    return queue();
+  }
+
+  coded.forEach((input) => input.addEventListener("change", () => tell(input)));
+
   const KEYS = {
     F3: ["Next field", () => jump(1)],
     "Shift+F3": ["Field before", () => jump(-1)],
@@ -119,6 +191,8 @@
     "Alt+ArrowDown": ["Next earlier exam", () => turn(1)],
     "Alt+ArrowUp": ["Earlier exam before", () => turn(-1)],
     "Alt+I": ["Name the open earlier exam as the comparison", compare],
+    "Alt+M": ["Macro or template", find],
+    "Alt+K": ["The first code to choose", () => coded[0]?.focus()],
     "Alt+W": ["Next place that does not fit", nextDoubt],
   };
   window.risKeys.push(...Object.entries(KEYS).map(([key, [text]]) => [key, text]), ["1 to 9", "In a field with choices: take the one with that number"]);
@@ -130,6 +204,7 @@
       event.preventDefault();
       return bound[1]();
     }
+    if (event.target === editor && event.key === " " && !event.ctrlKey && !event.altKey && expand()) return event.preventDefault();
     const field = event.target === editor && selected();
     const option = field && /^[1-9]$/.test(event.key) ? options(field)[Number(event.key) - 1] : undefined;
     if (option !== undefined && !event.ctrlKey && !event.altKey && !event.metaKey) {
@@ -140,7 +215,9 @@
 
   // ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  let saved = editor.value;
+  const chosen = () => coded.map((input) => [input.name, input.value]);
+  const stand = () => JSON.stringify([editor.value, chosen()]);
+  let saved = stand();
   let timer = null;
   let saving = Promise.resolve();
 
@@ -153,9 +230,9 @@
   async function save() {
     clearTimeout(timer);
     timer = null;
-    const text = editor.value;
-    if (text === saved || !form.dataset.saveUrl) return;
-    const body = new URLSearchParams({ text, row_version: form.elements.row_version.value });
+    const now = stand();
+    if (now === saved || !form.dataset.saveUrl) return;
+    const body = new URLSearchParams([["text", editor.value], ["row_version", form.elements.row_version.value], ["coded", "yes"], ...chosen()]);
     try {
       const answer = await fetch(form.dataset.saveUrl, {
         method: "POST",
@@ -164,10 +241,10 @@
       });
       const told = await answer.json();
       if (answer.ok) {
-        saved = text;
+        saved = now;
         form.elements.row_version.value = told.row_version;
         say(`Draft saved ${told.saved_at}`);
-        if (editor.value === text) showDoubts(told.doubts);
+        if (stand() === now) showDoubts(told.doubts);
       } else {
         say(told.message, "danger");
         form.dataset.lost = "yes";
@@ -191,7 +268,7 @@
 
   let leaving = false;
   window.addEventListener("beforeunload", (event) => {
-    if (!leaving && editor.value !== saved) event.preventDefault();
+    if (!leaving && stand() !== saved) event.preventDefault();
   });
 
   // ── signing ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,15 +281,22 @@
       select(fields()[0]);
       return say(`${fields().length} field${fields().length > 1 ? "s are" : " is"} still open`, "danger");
     }
-    if (timer || editor.value !== saved) {
+    if (timer || stand() !== saved) {
       // The row version must be the newest one when the form goes, so a draft under way is waited for.
       event.preventDefault();
       await queue();
-      if (!form.dataset.lost) {
+      if (stand() === saved) {
         leaving = true;
         form.requestSubmit(button);
       }
       return;
+    }
+    const uncoded = signs && coded.find((input) => input.dataset.needed !== undefined && !input.value);
+    if (uncoded) {
+      event.preventDefault();
+      leaving = false;
+      uncoded.focus();
+      return say(`Not signed: choose ${uncoded.dataset.coded} first`, "danger");
     }
     const unanswered = signs && reasons().find((input) => !input.value.trim());
     if (unanswered) {
@@ -223,4 +307,6 @@
     }
     leaving = true;
   });
+
+  fetchTexts();
 })();

@@ -43,6 +43,7 @@ DOUBTED = [
     ("contrast medium", WOMAN, "CT of the chest without contrast.", "without contrast"),
     ("contrast medium", WOMAN, "TECHNIQUE\nUnenhanced images.\nIMPRESSION\nNormal.", "Unenhanced"),
     ("contrast medium", KNEE, "After the injection of 12 ml of contrast.", "After the injection of 12 ml of contrast"),
+    ("category", replace(WOMAN, categories=(("BI-RADS", "4A"),)), "IMPRESSION\nBI-RADS category 2", "BI-RADS category 2"),
     ("modality", WOMAN, "TECHNIQUE\nMRI of the chest.\nIMPRESSION\nNormal.", "MRI"),
     ("modality", KNEE, "TECHNIQUE\nA CT of the knee.\nIMPRESSION\nNormal.", "CT"),
 ]  # fmt: skip
@@ -53,8 +54,10 @@ FITTING = [
     (WOMAN, "MRN: mrn1, accession A26001, born 1970-05-17. Mrs. Meadow."),
     (WOMAN, "COMPARISON\nCT without contrast of 2024-01-02; MRI of 2023.\nTECHNIQUE\nCT with contrast.\nIMPRESSION\nUnchanged."),
     (replace(WOMAN, has_both_phases=True), "Images without contrast and after contrast."),
+    (WOMAN, "FINDINGS:\nLIVER:\nNormal.\nIMPRESSION:\nLIVER: normal.\nKIDNEYS:\nNormal."),
     (KNEE, "HISTORY: pain in the right knee, right-handed, seen on ultrasound.\nIMPRESSION\nLeft knee: no tear. A right-handed patient."),
     (CHILD, "A 3-month-old infant, 102 days old."),
+    (replace(WOMAN, categories=(("LI-RADS", "LR-4"), ("BI-RADS", "4A"))), "LI-RADS 4, LI-RADS: LR-4, BI-RADS: 4A Suspicious."),
     (UNKNOWN, "A 70-year-old man with a uterus, left and right, with and without contrast. MRI and CT."),
 ]
 

@@ -12,15 +12,18 @@ from ris.order.documents import documents
 from ris.order.queries import ExamRow
 from ris.protocol.queries import protocol
 from ris.report.priors import priors
-from ris.report.writing import viewer
+from ris.report.writing import findings, viewer
 from ris.report.writing.checks import Doubt, doubts
 from ris.report.writing.facts import facts_of, laboratory
+from ris.report.writing.findings import Finding
 from ris.staff.permission import Permission
 from ris.web.access import sites_for
 from ris.web.page import program
 
 REASON = "reason:"
 """What the name of a field begins with that gives the reason for a doubt; its key follows."""
+CODED = "coded:"
+"""The same of a coded finding: the scheme follows, and for a measurement `|` and its code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,22 @@ class Place:
     start: int
     end: int
     reason: str
+
+
+def asked(session: Session, exam: ExamRow, report_id: int) -> dict[str, Any]:
+    """The schemes that the report is coded with, and what is chosen: in the form that was sent, else in the draft."""
+    facts = facts_of(session, exam.procedure_id, program().clock())
+    given = given_findings()
+    chosen = findings.written(session, report_id) if given is None else {(each.scheme, each.code): each.value for each in given}
+    return {"asked": findings.asked(session, facts.kind_id), "chosen": chosen}
+
+
+def given_findings() -> list[Finding] | None:
+    """As the form has them; None for one that asks for none."""
+    if "coded" not in request.form:
+        return None
+    named = [(name.removeprefix(CODED).partition("|"), value.strip()) for name, value in request.form.items() if name.startswith(CODED)]
+    return [Finding(scheme, code, value) if bar else Finding(scheme, value) for (scheme, bar, code), value in named if value]
 
 
 def beside(session: Session, exam: ExamRow) -> dict[str, Any]:

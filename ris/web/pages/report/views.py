@@ -77,7 +77,8 @@ def save(procedure_id: int) -> ResponseReturnValue:
     exam = exam_here(procedure_id, Permission.REPORT_WRITE)
     try:
         with changing() as uow:
-            saved = service.save_draft(uow, report_id=_report_id(uow, procedure_id), text=_text(), row_version=_row_version())
+            report_id = _report_id(uow, procedure_id)
+            saved = service.save_draft(uow, report_id=report_id, text=_text(), row_version=_row_version(), coded=page.given_findings())
     except RisError as error:
         return jsonify(message=error.message), error.http_status
     with reading() as session:
@@ -94,7 +95,7 @@ def release(procedure_id: int) -> ResponseReturnValue:
     try:
         with changing() as uow:
             report_id = _report_id(uow, procedure_id)
-            service.save_draft(uow, report_id=report_id, text=_text(), row_version=_row_version())
+            service.save_draft(uow, report_id=report_id, text=_text(), row_version=_row_version(), coded=page.given_findings())
             service.release(uow, report_id)
     except RisError as error:
         return _page(exam, refused=error.message, kept=_text()), error.http_status
@@ -240,7 +241,8 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "",
             "focus": page.first_unanswered(places) if is_doubtful else "",
             **page.beside(session, exam),
         }
-        if is_written:
+        if report and is_written:
+            shown |= page.asked(session, exam, report.id)
             supervisors = () if signs else staff.who_may(session, Permission.REPORT_SIGN, exam.site_id)
             shown |= onward.shown()
             return render_template("report/edit.html", text=text, supervisors=supervisors, grades=_GRADES, **shown)
@@ -299,7 +301,12 @@ def _row_version() -> int:
 
 def _seen() -> dict[str, Any]:
     """What the form says that stood before the signer, and what the signer says to the doubts about the text."""
-    return {"row_version": _row_version(), "displayed": request.form.get("displayed", ""), "reasons": page.given_reasons()}
+    return {
+        "row_version": _row_version(),
+        "displayed": request.form.get("displayed", ""),
+        "reasons": page.given_reasons(),
+        "coded": page.given_findings(),
+    }
 
 
 def _change() -> dict[str, Any]:

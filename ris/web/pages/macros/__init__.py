@@ -1,0 +1,1 @@
+"""The page of macros: one's own, and those of all."""
