@@ -14,7 +14,7 @@ from typing import TypeVar
 from ris.bootstrap import Ris
 from ris.processes.database import upgrade
 from ris.settings import Data, Database, Reports, Settings
-from tests.bench import intake, pages, polling, scale, schedule, search, sender, slots
+from tests.bench import editor, intake, pages, polling, scale, schedule, search, sender, slots
 from tests.postgres import PostgresServer
 
 MakeRis = Callable[[str], Ris]
@@ -62,6 +62,7 @@ PARTS: dict[str, Part] = {
     "schedule": _on_both(schedule.measure, schedule.report),
     "polling": _on_both(polling.measure, polling.report),
     "search": _on_both(search.measure, search.report),
+    "editor": _on_both(editor.measure, editor.report),
     "slots": _on_both(slots.measure, slots.report),
     "scale": _scale,
 }
