@@ -24,7 +24,7 @@ def capture_technical(uow: UnitOfWork, event: Event) -> None:
 
 def capture_professional(uow: UnitOfWork, event: Event) -> None:
     """The final report is published: the reading is charged, once, whatever is added to it later."""
-    if event.facts["kind"] in ("preliminary", "retraction"):
+    if event.facts["kind"] in ("wet_read", "preliminary", "retraction"):
         return
     for procedure_id in event.facts["procedure_ids"]:
         _capture(uow, procedure_id, Component.professional)

@@ -17,7 +17,7 @@ from ris.order.model import Order
 from ris.outbox import service as outbox
 from ris.outbox.model import Delivery, DeliveryState
 from ris.report.model import Report, ReportVersion
-from ris.report.status import VersionKind
+from ris.report.status import FIRST_LOOKS, VersionKind
 from ris.task import service as task
 
 UNDELIVERED = "result_undelivered"
@@ -27,8 +27,8 @@ _NOT_WANTED = "the recipient wants no results"
 def distribute(uow: UnitOfWork, event: Event) -> None:
     """To hang on `report.published`: a record for each recipient, and none of an earlier version leaves any more.
 
-    A preliminary reading goes by HL7 alone. A retraction goes to those who have had what it takes back, and to nobody else; whoever
-    has had a version gets the next one too, also when nothing new shall go there.
+    A first look goes by HL7 alone. A retraction goes to those who have had what it takes back, and to nobody else; whoever has had a
+    version gets the next one too, also when nothing new shall go there.
     """
     if uow.is_quiet:
         return
@@ -173,7 +173,7 @@ def _dispatch(
 ) -> Dispatch | None:  # fmt: skip
     """The record of a version for a recipient; `must`: who has had an earlier one cannot be left out. None where none goes."""
     way = ways.way_to(uow.session, recipients.survivor_of(uow.session, recipient), recipient.role, order)
-    if version.kind is VersionKind.preliminary and way.channel is not Channel.hl7 and not must:
+    if version.kind in FIRST_LOOKS and way.channel is not Channel.hl7 and not must:
         return None
     if way.channel is Channel.none and must:
         way = Way(Channel.print, note="no results are wanted there, but what this one changes was sent")

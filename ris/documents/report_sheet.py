@@ -20,6 +20,7 @@ from ris.report.model import ReportProcedure, ReportVersion
 from ris.report.status import VersionKind
 
 BANNERS = {
+    VersionKind.wet_read: ("WET READ", "A first look: the interpretation is still to come."),
     VersionKind.preliminary: ("PRELIMINARY", "This is not the final interpretation."),
     VersionKind.retraction: ("RETRACTED", "What is written below does not hold."),
 }

@@ -17,7 +17,7 @@ from ris.task.model import Task, TaskState
 log = logging.getLogger(__name__)
 
 BROKEN = "signature_broken"
-SIGNING = ("report.signed", "report.taken_back", "report.retracted")
+SIGNING = ("report.signed", "report.wet_read", "report.taken_back", "report.retracted")
 """Events that say what was signed, under `version_id` and `digest`."""
 AT_ONCE = 500
 

@@ -17,7 +17,7 @@ from ris.order.status import ProcedureStatus
 from ris.patient.outside import outside_reports
 from ris.report import versions
 from ris.report.model import ReportProcedure, ReportVersion
-from ris.report.status import VersionKind
+from ris.report.status import FIRST_LOOKS, VersionKind
 
 MOST = 60
 """Exams of a patient that are looked at, the newest."""
@@ -105,7 +105,7 @@ def _here(session: Session, patient_id: int, procedure_id: int, site_ids: Collec
         .join(ReportProcedure, ReportProcedure.report_id == ReportVersion.report_id)
         .join(RequestedProcedure, RequestedProcedure.id == ReportProcedure.procedure_id)
         .join(Order, Order.id == RequestedProcedure.order_id)
-        .where(Order.patient_id == patient_id, ReportVersion.kind != VersionKind.preliminary, ~versions.is_withdrawn())
+        .where(Order.patient_id == patient_id, ReportVersion.kind.not_in(FIRST_LOOKS), ~versions.is_withdrawn())
         .group_by(ReportVersion.report_id)
         .subquery()
     )

@@ -9,7 +9,7 @@ from ris.base.ids import new_id
 from ris.base.uow import UnitOfWork, service
 from ris.order import service as orders
 from ris.order.status import ProcedureStatus
-from ris.report import credentials, held, publication, review, signing, unread, versions
+from ris.report import credentials, held, publication, review, signing, unread, versions, wet
 from ris.report.model import Report, ReportProcedure, ReportVersion
 from ris.report.signing import NO_REASONS
 from ris.report.status import Grade, ReportStatus, VersionKind
@@ -122,17 +122,19 @@ def sign_final(
 ) -> ReportVersion:
     """The final reading. Published when the publication delay ends, for a STAT order at once.
 
-    Where it approves somebody's preliminary reading in other words, `grade` says how far they are apart, and `comment` may say why.
+    Where it approves somebody's preliminary reading in other words, `grade` says how far they are apart, and `comment` may say why; after a
+    wet read, whose words are always others, both may be left out.
     """
     report = held.locked(uow, report_id)
     signing.refuse_changed(uow, report, row_version=row_version, displayed=displayed)
     submitted = review.submitted_version(uow, report)
     graded = review.graded(submitted, text, grade)
+    first = submitted or wet.told(uow, report)
     version = signing.sign(
         uow, report, "sign_final", VersionKind.final, text, password_checked=password_checked, reasons=reasons, coded=coded, graded=graded
     )
-    if submitted is not None:
-        review.keep(uow, report, submitted, version, grade, comment)
+    if first is not None:
+        review.keep(uow, report, first, version, grade, comment)
     return version
 
 

@@ -19,6 +19,8 @@ class ReportStatus(enum.StrEnum):
 
 
 class VersionKind(enum.StrEnum):
+    wet_read = "wet_read"
+    """A first look in a few words; nobody has interpreted the exam yet."""
     preliminary = "preliminary"
     final = "final"
     addendum = "addendum"
@@ -48,7 +50,15 @@ class Holding(enum.StrEnum):
     """The person has taken it."""
 
 
-OBR_25 = {VersionKind.preliminary: "P", VersionKind.final: "F", VersionKind.addendum: "C", VersionKind.retraction: "X"}
+FIRST_LOOKS = (VersionKind.wet_read, VersionKind.preliminary)
+"""What is told before the interpretation."""
+OBR_25 = {
+    VersionKind.wet_read: "R",
+    VersionKind.preliminary: "P",
+    VersionKind.final: "F",
+    VersionKind.addendum: "C",
+    VersionKind.retraction: "X",
+}
 """HL7 v2.5.1 ch. 4.5.3.25, table 0123. A withdrawal is never sent."""
 OBX_11 = {**OBR_25, VersionKind.retraction: "W"}
 """HL7 v2.5.1 ch. 7.4.2.11, table 0085: W posts what was sent before as wrong."""
@@ -66,6 +76,7 @@ ANOTHERS = Requirement("anothers", "who submitted a reading for review cannot ap
 OWN = Requirement("own", "only who submitted it can take it back")
 GRADED = Requirement("graded", "the words differ from the preliminary reading: say how much")
 SIGNED_BY_YOU = Requirement("signed_by_you", "somebody else has signed it")
+NOTHING_BETTER = Requirement("nothing_better", "a reading stands already: a first look behind it says nothing")
 NOTHING_PUBLISHED = Requirement("nothing_published", "something of it was published: what was said together stays together")
 NOT_ALONE = Requirement("not_alone", "it is the only exam of this report")
 UNPUBLISHED = Requirement("unpublished", "it is published: sign an addendum, or retract it")
@@ -75,6 +86,7 @@ REPORT = Machine(
     S.draft,
     (
         step("save_draft", OWN_DRAFT, S.draft, CLAIMED),
+        step("tell_wet_read", (S.draft, S.retracted), S.draft, CLAIMED, HAS_TEXT, NOTHING_BETTER),
         step("group", (S.draft,), S.draft, CLAIMED, NOTHING_PUBLISHED),
         step("ungroup", (S.draft,), S.draft, CLAIMED, NOTHING_PUBLISHED, NOT_ALONE),
         step("revise", (S.in_review,), S.in_review, CLAIMED, ANOTHERS),
@@ -88,6 +100,6 @@ REPORT = Machine(
         step("take_back", (S.final,), S.draft, SIGNED_BY_YOU, UNPUBLISHED),
         step("take_back_approval", (S.final,), S.in_review, SIGNED_BY_YOU, UNPUBLISHED),
         step("take_back_addendum", (S.addended,), S.final, SIGNED_BY_YOU, UNPUBLISHED),
-        step("retract", (S.preliminary, S.in_review, S.sent_back, S.final, S.addended), S.retracted, REASON, PASSWORD),
+        step("retract", (S.draft, S.preliminary, S.in_review, S.sent_back, S.final, S.addended), S.retracted, REASON, PASSWORD),
     ),
 )

@@ -19,6 +19,7 @@ from ris.report.status import VersionKind
 LONGEST = 1_000_000
 """Characters of a report."""
 MEANING = {
+    VersionKind.wet_read: "Wet read: a first look, not an interpretation",
     VersionKind.preliminary: "Preliminary interpretation",
     VersionKind.final: "Final interpretation",
     VersionKind.addendum: "Addendum to the final interpretation",

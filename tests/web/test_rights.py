@@ -351,6 +351,8 @@ ROUTES: dict[str, P | str] = {
     "users.show": P.USER_MANAGE,
     "walkin.come": P.RECEPTION_ARRIVE,
     "walkin.show": P.RECEPTION_ARRIVE,
+    "wet.show": P.REPORT_WRITE,
+    "wet.tell": P.REPORT_WRITE,
     "worklist.act": SIGNED_IN,
     "worklist.ask": SIGNED_IN,
     "worklist.show": SIGNED_IN,

@@ -15,8 +15,10 @@ from ris.staff.model import User
 
 DIAGNOSTIC_IMAGING = "DI"
 """TXA-2, table 0270."""
-COMPLETION: Mapping[VersionKind, str] = {VersionKind.preliminary: "PA", VersionKind.final: "LA", VersionKind.addendum: "LA"}
-"""TXA-17, table 0271: pre-authenticated, or legally authenticated."""
+COMPLETION: Mapping[VersionKind, str] = {
+    VersionKind.wet_read: "IP", VersionKind.preliminary: "PA", VersionKind.final: "LA", VersionKind.addendum: "LA",
+}  # fmt: skip
+"""TXA-17, table 0271: in progress, pre-authenticated, or legally authenticated."""
 
 
 def build(job: Job) -> Built:

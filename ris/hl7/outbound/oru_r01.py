@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, er7.Components] = {
     "ADDENDUM": er7.components("55107-7", "Addendum Document", "LN"),
 }
 """What the lines below a heading of a report are (OBX-3; LOINC, as in PS3.20 section 9)."""
-INTERPRETER = {VersionKind.preliminary: 33, VersionKind.final: 32, VersionKind.addendum: 32}
+INTERPRETER = {VersionKind.wet_read: 33, VersionKind.preliminary: 33, VersionKind.final: 32, VersionKind.addendum: 32}
 """The field of OBR for who signed: assistant or principal. Nobody stands for the words of a retraction."""
 _HEADING = re.compile(r"\s*(ADDENDUM\b|[A-Z][A-Z ]*[A-Z](?=\s*:))")
 
@@ -55,8 +55,8 @@ class Reported:
 
     @property
     def order_status(self) -> str:
-        """ORC-5: a report that is taken back says nothing of the order."""
-        return "" if self.version.kind is VersionKind.retraction else "CM"
+        """ORC-5: while there is a first look alone the order goes on; a report that is taken back says nothing of it."""
+        return {VersionKind.wet_read: "IP", VersionKind.retraction: ""}.get(self.version.kind, "CM")
 
     @property
     def text_status(self) -> str:

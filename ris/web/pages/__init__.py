@@ -53,6 +53,7 @@ from ris.web.pages.tablet.views import bp as tablet
 from ris.web.pages.tasks.views import bp as tasks
 from ris.web.pages.users.views import bp as users
 from ris.web.pages.walkin.views import bp as walkin
+from ris.web.pages.wet.views import bp as wet
 from ris.web.pages.worklist.reading import bp as reading
 from ris.web.pages.worklist.views import bp as worklist
 
@@ -109,5 +110,6 @@ PAGES: tuple[Blueprint, ...] = (
     users,
     verify,
     walkin,
+    wet,
     worklist,
 )

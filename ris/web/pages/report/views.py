@@ -253,7 +253,7 @@ def _page(exam: ExamRow, *, refused: str = "", kept: str = "", reason: str = "",
         may_recall=report is not None and report.status is ReportStatus.in_review and report.author_id == current_user().id,
         may_take_back=report is not None and _may_take_back(report),
         may_addend=may(Permission.REPORT_ADDEND, exam.site_id) and _permits("addend", report),
-        may_retract=may(Permission.REPORT_RETRACT, exam.site_id) and _permits("retract", report),
+        may_retract=may(Permission.REPORT_RETRACT, exam.site_id) and _permits("retract", report) and bool(report and report.shown),
         **shown,
     )
 
