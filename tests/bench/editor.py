@@ -62,7 +62,7 @@ def measure(ris: Ris) -> Waits:
 def _measure(page: Page, address: str) -> Waits:
     bare = [_opened(page, f"{address}/password") for _ in range(CASES)]
     page.goto(f"{address}/worklists/reading")
-    page.get_by_role("button", name="Read the next").click()
+    page.get_by_role("button", name="Read next").click()
     opened, keys, drafts, nexts = [], [], [], []
     for _ in range(CASES):
         expect(page.locator("[data-report-editor]")).to_be_focused()
