@@ -6,7 +6,7 @@ from alembic import op
 from migrations.triggers import keeping_triggers
 
 revision = "d27f8ab0c914"
-down_revision = "9be14c3f70a2"
+down_revision = "d1c58e27f409"
 branch_labels = None
 depends_on = None
 
