@@ -94,6 +94,10 @@ class Mail(_Section):
     password: SecretStr = Field(SecretStr(""), description="The password of that user.")
     authorities: Path | None = Field(None, description="PEM file of the authorities of its certificate; none: those of the machine.")
     timeout_seconds: int = Field(30, ge=1, le=300, description="How long it may take to answer.")
+    bounces: Path | None = Field(
+        None,
+        description="Folder into which the mail server puts what comes back to the sender, one .eml a file; each is then in its done/.",
+    )
     public_url: str = Field(
         "", description="https address under which patients reach /stop-mail/; empty: e-mails hold no link by which to stop them."
     )

@@ -1,5 +1,6 @@
 """Whether a patient may be written to: the address, what was said about e-mails, and what whoever reads the mailbox said."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import Conflict, NotFound
 from ris.base.ref import Ref
 from ris.base.uow import Event, UnitOfWork, service
-from ris.notice.model import MailConsent, MailStop, Notice, StopSource
+from ris.notice.model import MailConsent, MailFailure, MailStop, Notice, StopSource
 from ris.patient.email import is_address
 from ris.patient.model import Patient
 
@@ -30,6 +31,9 @@ class Wish:
     taken_by: str
     stopped_at: datetime | None
     stopped_by: str
+    failed_at: datetime | None
+    failed_said: str
+    """What a mail server wrote when something that went to the address came back."""
 
 
 def why_not(session: Session, patient: Patient, *, needs_consent: bool) -> WhyNot | None:
@@ -43,6 +47,8 @@ def why_not(session: Session, patient: Patient, *, needs_consent: bool) -> WhyNo
         return WhyNot("the e-mail address is not one")
     if known.stopped_at is not None:
         return WhyNot("no more e-mails are wanted at this address", opted_out=True)
+    if known.failed_at is not None:
+        return WhyNot(f"the address takes no e-mails: {known.failed_said}")
     if known.given is False:
         return WhyNot("the patient wants no e-mails", opted_out=True)
     return WhyNot("the patient has not agreed to e-mails") if known.given is None and needs_consent else None
@@ -55,10 +61,11 @@ def wish(session: Session, patient: Patient) -> Wish:
         .order_by(MailConsent.said_at.desc(), MailConsent.id.desc())
         .limit(1)
     ).first()
-    stop = _stop(session, patient.email)
+    stop, failed = _stop(session, patient.email), failure(session, patient.email)
     return Wish(
         patient.email, said.given if said else None, said.said_at if said else None, said.taken_by if said else "",
         stop.stopped_at if stop else None, stop.stopped_by if stop else "",
+        failed.failed_at if failed else None, failed.said if failed else "",
     )  # fmt: skip
 
 
@@ -101,6 +108,31 @@ def lift_stop(uow: UnitOfWork, patient_id: int) -> None:
         uow.touch()
         stop.lifted_at, stop.lifted_by = uow.now, uow.actor.name
         uow.emit(Event("notice.stop_lifted", Ref("patient", patient_id), patient_id=patient_id))
+
+
+@service
+def lift_failure(uow: UnitOfWork, patient_id: int) -> None:
+    """The patient's address is said to work after all: messages go there again."""
+    known = failure(uow.session, uow.session.get_one(Patient, patient_id).email)
+    if known is not None:
+        uow.touch()
+        known.lifted_at, known.lifted_by = uow.now, uow.actor.name
+        uow.emit(Event("notice.failure_lifted", Ref("patient", patient_id), patient_id=patient_id))
+
+
+def failure(session: Session, address: str) -> MailFailure | None:
+    """That an address takes no mail; None for one of which nothing such is known."""
+    if not address:
+        return None
+    standing = sa.select(MailFailure).where(MailFailure.lifted_at.is_(None), MailFailure.address == address.lower())
+    return session.scalars(standing).one_or_none()
+
+
+def failing(session: Session, patient_ids: Collection[int]) -> frozenset[int]:
+    """Those of the patients whose address takes no mail."""
+    of_address = sa.and_(sa.func.lower(Patient.email) == MailFailure.address, MailFailure.lifted_at.is_(None))
+    wanted = sa.select(Patient.id).join(MailFailure, of_address).where(Patient.id.in_(patient_ids), Patient.email != "")
+    return frozenset(session.scalars(wanted))
 
 
 def move_patient(uow: UnitOfWork, event: Event) -> None:

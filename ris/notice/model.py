@@ -119,6 +119,27 @@ class StopSource(enum.StrEnum):
     desk = "desk"
 
 
+class MailFailure(Base):
+    """That an address takes no mail: what went there came back. It is lifted when somebody says that it works, never deleted."""
+
+    __tablename__ = "mail_failure"
+    __table_args__ = (
+        sa.Index("uq_mail_failure_address", "address", unique=True, sqlite_where=sa.text("lifted_at IS NULL"),
+                 postgresql_where=sa.text("lifted_at IS NULL")),
+    )  # fmt: skip
+
+    id: Mapped[Key]
+    address: Mapped[str]
+    """In small letters."""
+    notice_id: Mapped[int] = mapped_column(references("notice.id"))
+    """The message that came back."""
+    said: Mapped[str]
+    """The status (RFC 3463) and what the mail server wrote."""
+    failed_at: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str] = mapped_column(default="")
+
+
 class MailStop(Base):
     """That nothing more goes to an address, whoever of the patients has it: its reader said so. It is lifted, never deleted."""
 

@@ -17,7 +17,7 @@ class NoticeState(enum.StrEnum):
     refused = "refused"
     """The mail server does not take it, or did not for too long."""
     returned = "returned"
-    """It came back after it was sent: a person says so."""
+    """It came back after it was sent: a mail server says so, or a person."""
     opted_out = "opted_out"
     not_sent = "not_sent"
 

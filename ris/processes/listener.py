@@ -6,8 +6,7 @@ import gc
 import logging
 import resource
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ris.bootstrap import Ris
 from ris.hl7 import careful
@@ -15,6 +14,7 @@ from ris.hl7.intake import Intake
 from ris.hl7.listener import Listener
 from ris.processes.alone import Alone
 from ris.processes.inbox import Inbox
+from ris.processes.watched import watched
 from ris.program import Program
 from ris.settings import Settings
 
@@ -31,7 +31,8 @@ def run(settings: Settings) -> int:
     ris = Ris(settings)
     try:
         this = careful.Run(ris)
-        with _inbox(ris):
+        folder = settings.mllp.inbox
+        with watched(Inbox(ris, folder) if folder else None):
             make_intake = functools.partial(
                 careful.CarefulIntake, after_abnormal_exit=this.after_abnormal_exit, take_alone=Alone(settings)
             )  # fmt: skip
@@ -51,21 +52,6 @@ def _allow_files(count: int) -> None:
     if allowed < count:
         log.warning("only %d files may be open at once: mllp.max_connections is more than can be had", allowed)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-
-
-@contextmanager
-def _inbox(ris: Ris) -> Iterator[None]:
-    """Watches the folder of the settings, where there is one."""
-    folder = ris.settings.mllp.inbox
-    if folder is None:
-        yield
-        return
-    inbox = Inbox(ris, folder)
-    inbox.start()
-    try:
-        yield
-    finally:
-        inbox.stop()
 
 
 async def _serve(ris: Ris, make_intake: Callable[[Program], Intake]) -> None:

@@ -16,6 +16,8 @@ from ris.outbox import queries, wake
 from ris.outbox.dispatch import Dispatcher
 from ris.outbox.worker import POLL_S
 from ris.post.postman import Postman
+from ris.processes.returned import Returned
+from ris.processes.watched import watched
 from ris.settings import Settings
 from ris.task import delivery
 
@@ -44,7 +46,8 @@ def send_until(ris: Ris, stopping: threading.Event) -> None:
     """Delivers until the event is set; what is in flight then may still be answered for some seconds."""
     dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport(ris.clock)}, clock=ris.clock)
     postmen = [Postman(queue, lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock) for queue in (sending, mailing)]
-    with wake.Waiter(ris.engine) as waiter:
+    returned = ris.settings.mail.bounces
+    with wake.Waiter(ris.engine) as waiter, watched(Returned(lambda: ris.uow(SENDER), returned) if returned else None):
         dispatcher.start()
         for postman in postmen:
             postman.start()

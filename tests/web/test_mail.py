@@ -8,7 +8,7 @@ from flask import Flask
 
 from ris.bootstrap import Ris
 from ris.notice import stop_link
-from ris.notice.model import MailPolicy, Notice, NoticeKind
+from ris.notice.model import MailFailure, MailPolicy, Notice, NoticeKind
 from ris.notice.status import NoticeState
 from tests.factories.hospital import Hospital
 from tests.factories.mail import book, notices, patient_with_mail, write_to_patients
@@ -92,6 +92,24 @@ def test_the_desk_sees_what_was_sent_and_says_what_the_patient_wishes(ris: Ris, 
     assert notices(ris, kind=NoticeKind.confirmation)[0].state is NoticeState.queued
     other = patient_with_mail(ris, hospital)
     assert clerk.post(f"/patients/{other}/mail/{confirmation.id}/again").status_code == 404
+
+
+def test_an_address_that_takes_no_mail_is_shown_wherever_the_patient_is_received(
+    ris: Ris, hospital: Hospital, visitor: Callable[[], Visitor]
+) -> None:
+    write_to_patients(ris, hospital)
+    anna = patient_with_mail(ris, hospital)
+    book(ris, hospital, anna, MONDAY + timedelta(hours=3))
+    with ris.uow() as uow:
+        uow.add(MailFailure(address="anna@example.org", notice_id=notices(ris)[0].id, said="5.1.1 unknown", failed_at=uow.now))
+    clerk = visitor()
+    clerk.enter(hospital.users["front_desk"])
+    page = f"/patients/{anna}/mail"
+    assert "5.1.1 unknown" in clerk.get(page).text
+    assert "comes back" in clerk.get(f"/patients/{anna}").text
+    assert "e-mail comes back: ask for the address" in clerk.get(f"/worklists/arrivals?date={MONDAY.date()}").text
+    assert clerk.post(f"{page}/works").status_code == 303
+    assert "takes no e-mails" not in clerk.get(page).text
 
 
 def test_the_link_stops_e_mails_without_a_login_and_shows_nothing(ris: Ris, hospital: Hospital, app: Flask) -> None:

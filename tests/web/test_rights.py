@@ -205,6 +205,7 @@ ROUTES: dict[str, P | str] = {
     "patient_mail.say": P.PATIENT_EDIT,
     "patient_mail.send_again": P.PATIENT_EDIT,
     "patient_mail.show": P.PATIENT_READ,
+    "patient_mail.works": P.PATIENT_EDIT,
     "patient_mail.stop": P.PATIENT_EDIT,
     "reading.choose_columns": P.REPORT_WRITE,
     "reading.open_with": P.REPORT_WRITE,

@@ -21,7 +21,7 @@ def import_file(start: Start, file: Path) -> None:
     """
     content = file.read_bytes()
     answers = list(batch.take(Intake(start.open()), content, f"file {file.name}"))
-    click.echo(listed(answers), nl=False)
+    click.echo("".join(f"{line}\n" for line in listed(answers)), nl=False)
     refused = sum(answer.is_refused for answer in answers)
     click.echo(f"{len(answers)} messages, {refused} refused", err=True)
     announced = batch.announced(content)

@@ -1,5 +1,7 @@
 """The front desk's list: who is expected today, who has come, who has not."""
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from ris.base.errors import NotAllowedNow
@@ -8,6 +10,7 @@ from ris.catalog import reasons
 from ris.catalog.model import ReasonKind
 from ris.exam import queries, service
 from ris.exam.queries import StepRow
+from ris.notice import consent
 from ris.order.held import held
 from ris.order.next import why_not
 from ris.order.status import Priority
@@ -45,10 +48,11 @@ DOES = {StepStatus.booked: ("arrive",), StepStatus.arrived: ("undo", "label"), S
 def lines(session: Session, view: View) -> list[Line]:
     rows = [row for row in queries.steps_of_day(session, view.days()) if row.status in SHOWN]
     asked = forms.needed_of(session, {row.procedure_id for row in rows}, view.now)
-    return [_line(row, view, asked.get(row.procedure_id, [])) for row in rows]
+    failing = consent.failing(session, {row.patient_id for row in rows if row.status in (StepStatus.booked, StepStatus.arrived)})
+    return [_line(row, view, asked.get(row.procedure_id, []), email_fails=row.patient_id in failing) for row in rows]
 
 
-def _line(row: StepRow, view: View, asked: list[Needed]) -> Line:
+def _line(row: StepRow, view: View, asked: list[Needed], *, email_fails: bool) -> Line:
     does, barred = split(DOES.get(row.status, ()), lambda name: why_not(name, on_hold=held(row, row.zone)))
     return Line(
         row.procedure_id,
@@ -57,7 +61,7 @@ def _line(row: StepRow, view: View, asked: list[Needed]) -> Line:
             clock_cell(row.starts_at, row.zone, view, *_lateness(row, view)),
             priority_cell(row.priority),
             patient_cell(row),
-            with_forms(exam_cell(row), asked),
+            with_forms(_exam(row, email_fails=email_fails), asked),
             Cell(row.room_name, note=row.transport),
             Cell(row.status, "status"),
             _arrived(row, view),
@@ -71,6 +75,11 @@ def _line(row: StepRow, view: View, asked: list[Needed]) -> Line:
         sought(row),
         barred,
     )
+
+
+def _exam(row: StepRow, *, email_fails: bool) -> Cell:
+    cell = exam_cell(row)
+    return replace(cell, note=f"{cell.note} · e-mail comes back: ask for the address") if email_fails else cell
 
 
 def _lateness(row: StepRow, view: View) -> tuple[str, str]:

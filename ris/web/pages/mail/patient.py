@@ -85,6 +85,13 @@ def come_back(patient_id: int, notice_id: int) -> ResponseReturnValue:
     return _do(patient_id, lambda uow: service.come_back(uow, notice_id, reason), "Noted: it came back, and there is a task about it.")
 
 
+@bp.post("/patients/<int:patient_id>/mail/works")
+@requires(Permission.PATIENT_EDIT)
+def works(patient_id: int) -> ResponseReturnValue:
+    _patient(patient_id, Permission.PATIENT_EDIT)
+    return _do(patient_id, lambda uow: consent.lift_failure(uow, patient_id), "E-mails go there again: send again what came back.")
+
+
 def _do(patient_id: int, work: Callable[[UnitOfWork], object], done: str) -> ResponseReturnValue:
     if (before := used_before()) is not None:
         return before

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ris.base.errors import Invalid, NotFound
 from ris.base.ref import Ref
+from ris.notice import consent as mail_consent
 from ris.order.queries import exams_of_patient, is_visible
 from ris.patient import alerts, contacts, naming, proposals, queries, service
 from ris.patient.model import AlertKind, Patient
@@ -138,6 +139,7 @@ def _show(patient: PatientRow, form: Form) -> str:
             patient=patient,
             identifiers=patient.identifiers,
             reach=session.get_one(Patient, patient_id),
+            email_fails=patient_id in mail_consent.failing(session, [patient_id]),
             contacts=contacts.contacts(session, patient_id),
             visits=queries.visits(session, patient_id),
             exams=exams,
