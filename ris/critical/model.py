@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ris.base.ids import new_id
 from ris.base.orm import Base, Key, Versioned, index_where_set, references
 from ris.critical.status import CriticalStatus, Outcome, Unit, Way, Whom
+from ris.notice.status import NoticeState
 
 
 class CriticalClass(Versioned, Base):
@@ -61,6 +62,8 @@ class OnCallShift(Base):
     on_call_list_id: Mapped[int] = mapped_column(references("on_call_list.id"))
     site_id: Mapped[int] = mapped_column(references("site.id"))
     user_id: Mapped[int] = mapped_column(references("user_account.id"))
+    reach: Mapped[str]
+    """Telephone or pager of the duty."""
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
 
@@ -141,3 +144,28 @@ class CriticalEscalation(Base):
     """Name of the on-call list; empty for the limit itself."""
     fetched: Mapped[list[str]]
     """Names of those who were written to."""
+
+
+class CriticalMail(Base):
+    """An e-mail to somebody whom a step of an escalation fetches. It names no patient and no exam."""
+
+    __tablename__ = "critical_mail"
+    __table_args__ = (
+        sa.UniqueConstraint("critical_result_id", "step", "user_id"),
+        sa.Index("ix_critical_mail_state_due_at", "state", "due_at"),
+    )
+
+    id: Mapped[Key]
+    critical_result_id: Mapped[int] = mapped_column(references("critical_result.id"))
+    step: Mapped[int] = mapped_column(sa.Integer)
+    user_id: Mapped[int] = mapped_column(references("user_account.id"))
+    state: Mapped[NoticeState]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
+    tried_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    address: Mapped[str] = mapped_column(default="")
+    """As it left."""
+    reason: Mapped[str] = mapped_column(default="")
+    """The mail server's answer, or why it was not sent."""

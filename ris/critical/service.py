@@ -123,15 +123,19 @@ def locked(uow: UnitOfWork, result_id: int) -> CriticalResult:
 
 def next_escalation(uow: UnitOfWork, result: CriticalResult) -> datetime | None:
     """When the step after the last one that was taken is due; None when there is none."""
-    following = sa.select(sa.func.min(EscalationStep.after_minutes)).where(
-        EscalationStep.critical_class_id == result.critical_class_id, EscalationStep.active, EscalationStep.step > result.escalated
-    )
     if result.status not in LIVE:
         return None
     if result.escalated < 0:
         return result.due_at
-    minutes = uow.session.scalar(following)
-    return None if minutes is None else result.due_at + timedelta(minutes=minutes)
+    step = following(uow, result)
+    return result.due_at + timedelta(minutes=step.after_minutes) if step else None
+
+
+def following(uow: UnitOfWork, result: CriticalResult) -> EscalationStep | None:
+    """The step of its class after the last one that was taken."""
+    of_class = EscalationStep.critical_class_id == result.critical_class_id
+    later = sa.select(EscalationStep).where(of_class, EscalationStep.active, EscalationStep.step > result.escalated)
+    return uow.session.scalars(later.order_by(EscalationStep.step).limit(1)).one_or_none()
 
 
 def receivers(uow: UnitOfWork, result_id: int) -> list[str]:

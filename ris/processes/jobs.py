@@ -10,6 +10,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from ris.audit import seal
 from ris.bootstrap import Ris
+from ris.critical import escalation
 from ris.distribution import late
 from ris.exports import charges_csv, downtime
 from ris.order import desk as orders
@@ -85,6 +86,14 @@ def call_for_late_results(ris: Ris) -> str:
     return "looked"
 
 
+def escalate_critical(ris: Ris) -> str:
+    with ris.read() as session:
+        if not escalation.is_due(session, ris.clock()):
+            return "nothing was due"
+    with ris.uow() as uow:
+        return f"{escalation.escalate_due(uow)} steps taken"
+
+
 def seal_audit(ris: Ris) -> str:
     with ris.read() as session:
         if not seal.is_waiting(session):
@@ -152,6 +161,7 @@ JOBS: Mapping[str, Nightly | Often] = {
     "publish-reports": Often(publish_reports, 2.0),
     "report-files": Often(write_report_files, 5.0),
     "late-results": Often(call_for_late_results, 60.0),
+    "escalate-critical": Often(escalate_critical, 5.0),
     "seal-audit": Often(seal_audit, 1.0),
     "end-holds": Often(end_holds, 30.0),
     "downtime-packet": Often(write_downtime_packet, 60.0),

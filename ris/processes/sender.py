@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
+from ris.critical import mailing as critical_mailing
 from ris.distribution import mailing
 from ris.hl7.sender import MllpTransport
 from ris.notice import sending
@@ -45,7 +46,8 @@ def run(settings: Settings) -> int:
 def send_until(ris: Ris, stopping: threading.Event) -> None:
     """Delivers until the event is set; what is in flight then may still be answered for some seconds."""
     dispatcher = Dispatcher(lambda: ris.uow(SENDER), ris.read, {"mllp": MllpTransport(ris.clock)}, clock=ris.clock)
-    postmen = [Postman(queue, lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock) for queue in (sending, mailing)]
+    queues = (sending, mailing, critical_mailing)
+    postmen = [Postman(queue, lambda: ris.uow(SENDER), ris.read, ris.settings, clock=ris.clock) for queue in queues]
     returned = ris.settings.mail.bounces
     with wake.Waiter(ris.engine) as waiter, watched(Returned(lambda: ris.uow(SENDER), returned) if returned else None):
         dispatcher.start()

@@ -19,6 +19,8 @@ class User(Versioned, Base):
     given: Mapped[str]
     practitioner_number: Mapped[str] = mapped_column(default="")
     """XCN.1 in messages."""
+    email: Mapped[str] = mapped_column(default="", server_default="")
+    """Where the program writes to this person; empty: it does not."""
     password_hash: Mapped[str]
     """argon2id."""
     is_demo: Mapped[bool] = mapped_column(default=False)

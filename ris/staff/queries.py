@@ -40,6 +40,7 @@ class UserRow:
     name: str
     active: bool
     is_demo: bool
+    email: str
     roles: tuple[tuple[int, str, int, str], ...]
     """Role id and name, site id and code."""
 
@@ -92,7 +93,7 @@ def users(session: Session) -> list[UserRow]:
     for user_id, role_id, role_name, site_id, site_code in rows:
         roles[user_id].append((role_id, role_name, site_id, site_code))
     found = session.scalars(sa.select(User).order_by(User.family, User.given, User.login))
-    return [UserRow(u.id, u.login, u.name, u.active, u.is_demo, tuple(roles[u.id])) for u in found]
+    return [UserRow(u.id, u.login, u.name, u.active, u.is_demo, u.email, tuple(roles[u.id])) for u in found]
 
 
 def user(session: Session, user_id: int) -> UserRow | None:

@@ -96,6 +96,17 @@ def set_active(uow: UnitOfWork, *, user_id: int, active: bool) -> User:
 
 
 @service
+def set_email(uow: UnitOfWork, *, user_id: int, email: str) -> User:
+    """Where the program writes to this person; empty: nowhere. The caller has looked whether it is an address."""
+    user = _user(uow, user_id)
+    if user.email != email:
+        uow.touch()
+        user.email = email
+        uow.emit(Event("staff.email_changed", Ref("user", user_id)))
+    return user
+
+
+@service
 def reset_password(uow: UnitOfWork, *, user_id: int) -> str:
     """A password for one login, to be told to the person; every session ends."""
     user = _user(uow, user_id)

@@ -41,6 +41,7 @@ NAVIGATION = (
     Item("Catalogue", "catalog.index", Permission.CATALOG_MANAGE),
     Item("Files", "imports.index", Permission.IMPORT_RUN),
     Item("Places", "places.index", Permission.PLACE_MANAGE),
+    Item("On call", "on_call.index", Permission.PLACE_MANAGE),
     Item("Forms", "questionnaires.index", Permission.FORM_MANAGE),
     Item("Rules", "rules.index", Permission.RULE_MANAGE),
     Item("Reading rules", "reading_rules.index", Permission.RULE_MANAGE),

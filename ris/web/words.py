@@ -27,6 +27,7 @@ PAGES = {
     "Catalogue": "Procedures with their durations, preparation, materials and codes.",
     "Files": "Lists that are brought in or taken out as files, with a trial run that names each fault.",
     "Places": "Sites, rooms, opening hours, closures and holidays.",
+    "On call": "Who is fetched when a critical result has waited too long, for each duty and site.",
     "Forms": "What patients are asked before an exam, in their language, and what their answers mean.",
     "Rules": "What speaks against an exam, how severely, and who may decide otherwise.",
     "Reading rules": "How long a reading may wait, by priority.",

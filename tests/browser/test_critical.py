@@ -1,6 +1,8 @@
 from playwright.sync_api import Browser, expect
 
 from ris.bootstrap import Ris
+from ris.catalog.records import service as records
+from ris.critical.records import ON_CALL_LIST
 from tests.browser.desk import context_of, log_in, served, shoot
 from tests.chromium import axe, page_problems
 from tests.factories.critical import critical_class
@@ -13,6 +15,7 @@ def test_a_critical_result_is_noted_told_and_signed_by_keyboard(browser: Browser
     exam = completed(ris, hospital)
     with ris.uow() as uow:
         critical_class(uow)
+        records.add(uow, ON_CALL_LIST, {"code": "NEURO", "name": "Neuroradiologist on call"})
     with served(ris) as address:
         page = context_of(browser, "dark").new_page()
         problems = page_problems(page, expected_statuses=(409,))
@@ -50,5 +53,16 @@ def test_a_critical_result_is_noted_told_and_signed_by_keyboard(browser: Browser
         shoot(page, "critical-list-light")
         page.goto(f"{address}/exams/{exam.id}/critical")
         assert axe(page) == []
+        lead = context_of(browser).new_page()
+        log_in(lead, address, "lead_scheduler", "/on-call")
+        lead.get_by_label("Who").select_option("Test Radiologist")
+        lead.get_by_label("From").fill("2026-11-30T08:00")
+        lead.get_by_label("Until").fill("2026-12-01T08:00")
+        lead.get_by_label("Reached at").fill("pager 4711")
+        lead.keyboard.press("Enter")
+        expect(lead.get_by_role("cell", name="pager 4711")).to_be_visible()
+        assert axe(lead) == []
+        shoot(lead, "on-call-light")
         assert problems == []
+        lead.context.close()
         page.context.close()

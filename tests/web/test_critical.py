@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from ris.bootstrap import Ris
+from ris.critical import duty
 from tests.clock import Clock
 from tests.factories.critical import critical_class
 from tests.factories.hospital import PASSWORD, Hospital
@@ -79,3 +80,30 @@ def test_a_result_that_does_not_hold_is_taken_back_with_a_reason(ris: Ris, hospi
     assert radiologist.post(address, reason=" ").status_code == 409
     assert radiologist.post(address, reason="an artefact").status_code == 303
     assert "an artefact" in radiologist.get(f"/exams/{exam.id}/critical").text
+
+
+def test_who_is_on_call_is_kept_by_who_keeps_the_places_and_seen_by_everybody(
+    ris: Ris, hospital: Hospital, radiologist: Visitor, visitor: Callable[[], Visitor]
+) -> None:
+    lead, administrator = visitor(), visitor()
+    lead.enter(hospital.users["lead_scheduler"])
+    administrator.enter(hospital.users["administrator"])
+    assert administrator.post("/catalog/on_call_list/new", code="HEAD", name="Head of the day").status_code == 303
+    with ris.read() as session:
+        (of,) = duty.lists(session)
+    user = f"/users/{hospital.users['resident']}"
+    assert administrator.post(f"{user}/email", email="nonsense").status_code == 422
+    assert administrator.post(f"{user}/email", email="resident@main.example").status_code == 303
+    assert 'value="resident@main.example"' in administrator.get(user).text
+    site = hospital.sites["MAIN"]
+    said = {"list_id": of.id, "site_id": site, "user_id": hospital.users["resident"], "starts_at": "2026-11-30T08:00", "reach": "4711"}
+    without = lead.post("/on-call", **said)
+    assert (without.status_code, "Say from when until when." in without.text, 'value="4711"' in without.text) == (422, True, True)
+    assert lead.post("/on-call", **said, ends_at="2026-12-01T08:00").status_code == 303
+    seen = radiologist.get("/on-call").text
+    assert re.search(r"Head of the day</strong> <span[^>]*>now</span></td><td>Main hospital</td>\s*<td>Test Resident</td><td>4711", seen)
+    assert "Take away" not in seen
+    assert radiologist.post("/on-call", **said, ends_at="2026-12-01T08:00").status_code == 404
+    remove = re.findall(r'action="(/on-call/\d+/remove)"', lead.get("/on-call").text)[0]
+    assert lead.post(remove).status_code == 303
+    assert "Nobody is on call" in lead.get("/on-call").text

@@ -164,6 +164,9 @@ ROUTES: dict[str, P | str] = {
     "mine.index": P.REPORT_WRITE,
     "missing.index": P.ORDER_ENTER,
     "missing.mend": P.ORDER_ENTER,
+    "on_call.add": P.PLACE_MANAGE,
+    "on_call.index": SIGNED_IN,
+    "on_call.remove": P.PLACE_MANAGE,
     "orders.attach": P.ORDER_ENTER,
     "orders.authorize": P.ORDER_ENTER,
     "orders.cancel": P.ORDER_CANCEL,
@@ -348,6 +351,7 @@ ROUTES: dict[str, P | str] = {
     "users.limit": P.USER_MANAGE,
     "users.reset": P.USER_MANAGE,
     "users.revoke": P.USER_MANAGE,
+    "users.set_email": P.USER_MANAGE,
     "users.set_active": P.USER_MANAGE,
     "users.show": P.USER_MANAGE,
     "walkin.come": P.RECEPTION_ARRIVE,
@@ -375,7 +379,7 @@ DEEDS = {
 }  # fmt: skip
 ENDS_SESSIONS = ("account.", "users.")
 """Pages after which a person may have to log in again."""
-FORMS = {"users.assign", "users.revoke"}
+FORMS = {"on_call.add", "users.assign", "users.revoke"}
 """Whose site is in the form, not in the address."""
 AT_A_SITE = {
     "charge_id",

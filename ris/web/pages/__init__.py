@@ -7,6 +7,7 @@ from ris.web.pages.audit.views import bp as audit
 from ris.web.pages.catalog.views import bp as catalog
 from ris.web.pages.charges.views import bp as charges
 from ris.web.pages.consent.views import bp as consent
+from ris.web.pages.critical.shifts import bp as on_call
 from ris.web.pages.critical.views import bp as critical
 from ris.web.pages.distribution.printing import bp as printing
 from ris.web.pages.distribution.verify import bp as verify
@@ -81,6 +82,7 @@ PAGES: tuple[Blueprint, ...] = (
     merges,
     mine,
     missing,
+    on_call,
     orders,
     partners,
     patient,

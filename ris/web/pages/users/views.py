@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from ris.base.errors import Forbidden, Invalid, RisError
 from ris.base.ref import Ref
 from ris.catalog.model import Procedure, Site
+from ris.patient.email import is_address
 from ris.staff import queries, reads, service
 from ris.staff.model import Role
 from ris.staff.permission import Permission
@@ -74,6 +75,20 @@ def reset(user_id: int) -> ResponseReturnValue:
     return _show(user, password=password)
 
 
+@bp.post("/<int:user_id>/email")
+@requires(Permission.USER_MANAGE)
+def set_email(user_id: int) -> ResponseReturnValue:
+    """Where the program writes to the person when something waits for them."""
+    user = _manageable(user_id)
+    email = request.form.get("email", "").strip()
+    if email and not is_address(email):
+        return _show(user, refused="write an e-mail address like name@hospital.example, or nothing"), 422
+    with changing() as uow:
+        service.set_email(uow, user_id=user_id, email=email)
+    flash("The e-mail address is kept." if email else "The program writes to this person no more.")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
 @bp.post("/<int:user_id>/roles")
 @requires(Permission.USER_MANAGE)
 def assign(user_id: int) -> ResponseReturnValue:
@@ -124,12 +139,13 @@ def _index(*, refused: str = "", kept: dict[str, str] | None = None) -> str:
     return render_template("users/index.html", users=found, total=len(own), q=q, refused=refused, kept=kept or {})
 
 
-def _show(user: UserRow, *, password: str = "") -> str:
+def _show(user: UserRow, *, password: str = "", refused: str = "") -> str:
     with reading() as session:
         return render_template(
             "users/show.html",
             user=user,
             password=password,
+            refused=refused,
             roles=session.execute(sa.select(Role.id, Role.name).order_by(Role.name)).all(),
             own_sites=_sites(session),
             is_me=user.id == person().id,
