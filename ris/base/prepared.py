@@ -19,22 +19,26 @@ Convert = Callable[[Any], Any] | None
 """What makes of a value what the driver takes, or the other way round; None where it is the same."""
 
 
-class _Texts(sa.types.TypeDecorator[Collection[str]]):
-    """Many texts as one parameter: an array on PostgreSQL, a JSON text on SQLite."""
+class _Many(sa.types.TypeDecorator[Collection[Any]]):
+    """Many texts or numbers as one parameter: an array on PostgreSQL, a JSON text on SQLite."""
 
     impl = sa.Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
-        return dialect.type_descriptor(sa.ARRAY(sa.Text) if dialect.name == "postgresql" else sa.Text())
+    def __init__(self, of: sa.types.TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
 
-    def process_bind_param(self, value: Collection[str] | None, dialect: sa.Dialect) -> Any:
-        texts = list(value or ())
-        return texts if dialect.name == "postgresql" else json.dumps(texts)
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.ARRAY(self.of) if dialect.name == "postgresql" else sa.Text())
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: sa.Dialect) -> Any:
+        values = list(value or ())
+        return values if dialect.name == "postgresql" else json.dumps(values)
 
 
 class is_among(sa.ColumnElement[Any]):  # noqa: N801 (a function of SQL, spelled as SQLAlchemy spells its own)
-    """Whether a text column is one of the texts of a parameter; unlike `in_` the statement is the same for any number of them."""
+    """Whether a column of texts or whole numbers is one of those of a parameter; unlike `in_` the statement is the same for any number."""
 
     inherit_cache = False
     type = sa.types.NULLTYPE
@@ -42,19 +46,20 @@ class is_among(sa.ColumnElement[Any]):  # noqa: N801 (a function of SQL, spelled
 
     def __init__(self, column: Any, parameter: str) -> None:
         self.column = column
-        self.texts = sa.bindparam(parameter, type_=_Texts())
+        of = sa.BigInteger() if isinstance(column.type, sa.Integer) else sa.Text()
+        self.values = sa.bindparam(parameter, type_=_Many(of))
 
 
 @compiles(is_among, "sqlite")
 def _on_sqlite(element: is_among, compiler: SQLCompiler, **options: Any) -> str:
-    column, texts = (compiler.process(part, **options) for part in (element.column, element.texts))
-    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 (both parts are the compiler's own)
+    column, values = (compiler.process(part, **options) for part in (element.column, element.values))
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 (both parts are the compiler's own)
 
 
 @compiles(is_among, "postgresql")
 def _on_postgresql(element: is_among, compiler: SQLCompiler, **options: Any) -> str:
-    column, texts = (compiler.process(part, **options) for part in (element.column, element.texts))
-    return f"{column} = ANY({texts})"
+    column, values = (compiler.process(part, **options) for part in (element.column, element.values))
+    return f"{column} = ANY({values})"
 
 
 class _Form:
