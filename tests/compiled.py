@@ -13,16 +13,17 @@ from werkzeug.routing import Rule
 from ris.program import Program
 from ris.web.app import create_app
 
-_engines: dict[str, sa.Engine] = {}
-"""The first of each kind."""
+_caches: dict[type[sa.Dialect], Any] = {}
 
 
 def share_compiled(engine: sa.Engine) -> None:
-    """Gives an engine that has not connected yet the dialect of the first one of its kind, and so what was compiled for that."""
-    first = _engines.setdefault(engine.dialect.name, engine)
-    engine.dialect = first.dialect
-    engine.pool._dialect = first.dialect
-    engine._compiled_cache = first._compiled_cache  # looked up by dialect, statement and columns
+    """Lets an engine find what was compiled for another of its kind: it looks that up by dialect, and all of ours are set up alike."""
+    kind = type(engine.dialect)
+    if kind not in _caches:
+        _caches[kind] = engine._compiled_cache
+        kind.__eq__ = lambda _, other: type(other) is kind  # type: ignore[method-assign, assignment]
+        kind.__hash__ = lambda _: hash(kind)  # type: ignore[method-assign, assignment]
+    engine._compiled_cache = _caches[kind]
 
 
 def quick_app(program: Program) -> Flask:
