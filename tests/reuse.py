@@ -36,7 +36,8 @@ class ReusedDatabase:
         self._template = template
         self._name = name
         with server.connect(template) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(KEPT)))
+            # A template that was made of another one has what that keeps.
+            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}").format(sql.Identifier(KEPT)))
             self._schema = _schema(connection)
             self._empty = _emptying(connection)
         self._make()
