@@ -50,7 +50,7 @@ def test_the_environment_has_the_last_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(known_names()))
 def test_every_key_can_come_from_a_file_of_its_own(name: str, tmp_path: Path) -> None:
     good = {"RIS_MODE": "demo", "RIS_PATIENTS__LANGUAGE": "de", "RIS_MAIL__SECURITY": "tls"}
-    good |= {f"RIS_JOBS__{job}_UTC": "01:00" for job in ("BACKUP", "CHARGE_EXPORT", "PROPOSE_MERGES")}
+    good |= {f"RIS_JOBS__{job}_UTC": "01:00" for job in ("BACKUP", "CHARGE_EXPORT", "PROPOSE_MERGES", "VERIFY_SIGNATURES")}
     numbers = {"threads": "4", "absolute_hours": "5", "publication_delay_seconds": "7", "max_bytes": "2000", "behind_proxy": "true"}
     key = known_names()[name][-1]
     secret = tmp_path / "value"

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from ris.base.clock import local
-from ris.base.errors import NotAllowedNow, NotFound, Stale
+from ris.base.errors import NotAllowedNow, Stale
 from ris.base.ids import new_id
 from ris.base.uow import UnitOfWork, service
 from ris.order import service as orders
@@ -173,7 +173,7 @@ def retract(uow: UnitOfWork, *, report_id: int, reason: str, password_checked: b
     report.status = held.after(uow, report, "retract", reason=bool(reason.strip()), password=password_checked)
     signed = versions.standing(uow, report)
     if signed is None:
-        raise NotFound(f"report {report_id} has no signed version")
+        raise NotAllowedNow("the report cannot be retracted: it is draft, and nothing was signed")
     heading = f"RETRACTED {local(uow.now, held.zone_of(uow, report)):%Y-%m-%d %H:%M} {uow.actor.name}\nReason: {reason.strip()}"
     version = versions.sign(uow, report, VersionKind.retraction, f"{heading}\n\n{signed.text}", password_checked=password_checked)
     report.draft_text, report.draft_at = opening.text_of(uow, versions.procedures(uow.session, report)[0].id), None

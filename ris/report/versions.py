@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import timedelta
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
@@ -64,6 +65,7 @@ def procedures(session: Session, report: Report) -> list[RequestedProcedure]:
     )
 
 
+@cache
 def is_withdrawn() -> sa.ColumnElement[bool]:
     """That a `ReportVersion` was taken back before it was published, by its signer or a retraction, or that it is what took it back."""
     retraction = aliased(ReportVersion)
@@ -75,6 +77,7 @@ def is_withdrawn() -> sa.ColumnElement[bool]:
     return sa.and_(ReportVersion.published_at.is_(None), sa.or_(retracted, is_taken_back()))
 
 
+@cache
 def is_taken_back() -> sa.ColumnElement[bool]:
     """That the signer of a `ReportVersion` took it back, or that it is the withdrawal which says so: it stands right behind the other."""
     withdrawal = aliased(ReportVersion)

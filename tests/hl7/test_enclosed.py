@@ -43,7 +43,7 @@ def test_the_file_arrives_byte_for_byte_as_the_journal_keeps_it(ris: Ris, hospit
         add_destination(ris, "documents", documents.port, "report.published", message="mdm_t02", version="2.3.1", report_pdf=True)
         add_destination(ris, "plain", documents.port, "report.published", message="oru_r01")
         with sending(ris):
-            version_id = sign(ris, hospital, placed, "FINDINGS:\nNo embolus.")
+            version_id = sign(ris, hospital, placed, "FINDINGS:\nNo embolus.\nIMPRESSION:\nNormal.")
             assert results.wait_for(1, 30)
             assert documents.wait_for(2, 30)
     (oru,) = (er7.Message.parse(arrival.payload.decode()) for arrival in results.arrivals)
@@ -60,12 +60,12 @@ def test_the_file_arrives_byte_for_byte_as_the_journal_keeps_it(ris: Ris, hospit
     assert [findings(message) for message in (oru, *arrived.values())] == [[], [], []]
     obx = oru.all("OBX")
     assert [(row.value(1), row.value(2), row.value(4)) for row in obx] == [
-        ("1", "ST", ""), ("2", "RP", "2"), ("3", "TX", "1"), ("4", "TX", "2"), ("5", "ED", "PDF"),
+        ("1", "ST", ""), ("2", "RP", "2"), ("3", "TX", "1"), ("4", "TX", "2"), ("5", "TX", "3"), ("6", "TX", "4"), ("7", "ED", "PDF"),
     ]  # fmt: skip
     assert [obx[1].value(5, n) for n in (1, 3, 4)] == [
         f"https://pacs.example/view?study={exam.study_instance_uid}&number={exam.accession_number}", "TEXT", "HTML",
     ]  # fmt: skip
-    assert [obx[4].value(5, n) for n in (1, 2, 3, 4)] == ["RIS", "application", "pdf", "Base64"]
+    assert [obx[-1].value(5, n) for n in (1, 2, 3, 4)] == ["RIS", "application", "pdf", "Base64"]
 
 
 @on_sqlite

@@ -286,7 +286,7 @@ def test_a_group_equals_one_by_one_equals_the_fallback(seed: int, houses: list[R
 KEY = re.compile(r"\d{15,}")
 MADE_HERE = {
     "id", "at", "answer", "created_at", "placed_at", "study_instance_uid", "accession_number", "filler_number", "due_at", "next_at",
-    "started_at", "ended_at", "closed_at", "facts", "moved", "resource", "row_version",
+    "started_at", "ended_at", "closed_at", "said_at", "facts", "moved", "resource", "row_version",
 }  # fmt: skip
 """Columns with keys, times, numbers and counts of flushes, which differ from one run to the next."""
 LEADS_TO = (

@@ -1,4 +1,4 @@
-"""The sections of a report text: a line that begins with one of the usual headings, in capital letters."""
+"""The sections of a report text: a line that begins with one of the usual headings, in capital letters or with a colon behind."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ _KNOWN = (
     "SUMMARY", "TECHNIQUE",
 )  # fmt: skip
 """What a heading begins with. Other words in capitals part a section (`LIVER:`) and do not end it."""
-_HEADING = re.compile(rf"^[ \t]*((?:{'|'.join(_KNOWN)})[A-Z/&() -]*)[ \t]*(?::|$)", re.MULTILINE)
+_BEGIN = "|".join(_KNOWN)
+_HEADING = re.compile(
+    rf"^[ \t]*((?:{_BEGIN})[A-Z/&() -]*(?=[ \t]*(?::|$))|(?i:(?:{_BEGIN})[A-Z]*(?:[ \t][A-Z/&-]+){{0,2}})(?=[ \t]*:))[ \t]*:?", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +31,5 @@ def sections(text: str) -> tuple[Section, ...]:
     heads = list(_HEADING.finditer(text))
     first = heads[0].start() if heads else len(text)
     ends = [*(head.start() for head in heads[1:]), len(text)]
-    found = [Section(head[1].strip(), head.start(), head.end(), end) for head, end in zip(heads, ends, strict=False)]
+    found = [Section(head[1].strip().upper(), head.start(), head.end(), end) for head, end in zip(heads, ends, strict=False)]
     return (Section("", 0, 0, first), *found)
