@@ -43,3 +43,11 @@ def test_a_day_sheet_is_printed_without_what_is_for_the_screen(house: House, pag
     expect(page.locator(".sheet").get_by_text("Fall risk: walks with a frame").first).to_be_visible()
     shoot(page, f"day-sheet-paper-{scheme}")
     assert problems == []
+
+
+def test_what_is_chosen_before_the_scripts_have_come_counts(house: House, page: Page) -> None:
+    log_in(page, house.address, "front_desk", f"/schedule?date={DAY}")
+    page.route("**/static/ris.js*", lambda _: None)  # never answered
+    page.get_by_role("link", name="Day sheets").click(no_wait_after=True)
+    page.get_by_label("Room", exact=True).select_option("Room CT1")
+    expect(page.locator(".sheet")).to_have_count(1)

@@ -20,8 +20,6 @@
   });
   showTheme();
 
-  document.querySelectorAll("[data-submit-on-change]").forEach((form) => form.addEventListener("change", () => form.requestSubmit()));
-
   // A second click of an impatient hand does nothing; the server's one-use key is what guards.
   document.addEventListener("submit", (event) => {
     const form = event.target;
