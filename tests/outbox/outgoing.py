@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ris.base.ref import Coded
 from ris.base.uow import Actor
 from ris.bootstrap import Ris
+from ris.distribution.model import Dispatch
 from ris.exam import service as exam
 from ris.hl7.sender import MllpTransport
 from ris.order import service as orders
@@ -55,6 +56,7 @@ def place(ris: Ris, hospital: Hospital, number: str = "P1", codes: tuple[str, ..
 def forget_deliveries(ris: Ris) -> None:
     """Leaves the queue as a test wants to begin it."""
     with ris.uow() as uow:
+        uow.session.execute(sa.delete(Dispatch).where(Dispatch.delivery_id.is_not(None)))
         uow.session.execute(sa.delete(Delivery))
 
 
